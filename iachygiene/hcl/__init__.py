@@ -1,0 +1,1 @@
+"""HCL, the language of Terraform files: tokens, syntax tree, canonical layout."""

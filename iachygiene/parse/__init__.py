@@ -1,0 +1,1 @@
+"""One module a language: bytes to a small typed view with places."""

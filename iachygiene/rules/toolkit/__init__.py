@@ -1,0 +1,1 @@
+"""The rules of the toolkit itself: files that cannot be judged, suppressions."""
