@@ -1,0 +1,213 @@
+"""The scanned tree: the only place that opens its files and lists its directories."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Collection
+
+from iachygiene.model import Broken, Location, SourceFile, Span, Trouble
+
+MAX_FILE_SIZE = 10 * 1024 * 1024
+"""Bytes; the default of `max-file-size`."""
+MAX_LINE = 1024 * 1024
+"""Bytes in one line."""
+
+_OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+_UNICODE_MARKS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
+
+
+class Tree:
+    """A directory being scanned. Paths are POSIX and relative to `root`, "" is the root.
+
+    `overlay` holds contents that replace what is on disk: fixes live there until they are
+    written. `explicit` are the paths a person named, `listed` those that git or the walk
+    gave.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        *,
+        listed: Collection[str] = (),
+        explicit: Collection[str] = (),
+        max_size: int = MAX_FILE_SIZE,
+    ) -> None:
+        self.root = os.path.realpath(root)
+        self.listed = listed
+        self.explicit = frozenset(explicit)
+        self.max_size = max_size
+        self.overlay: dict[str, bytes] = {}
+        self._listings: dict[str, list[tuple[str, str]]] = {}
+
+    def absolute(self, path: str) -> str:
+        """The path for the operating system."""
+        return os.path.join(self.root, path) if path else self.root  # noqa: PTH118
+
+    def is_listed(self, path: str) -> bool:
+        """Whether git, or the walk without it, lists the file: ignored files are not."""
+        return path in self.listed
+
+    def exists(self, path: str) -> bool:
+        """Whether a regular file, or a link to one, is there."""
+        return path in self.overlay or os.path.isfile(self.absolute(path))  # noqa: PTH113
+
+    def is_directory(self, path: str) -> bool:
+        """Whether a directory, or a link to one, is there."""
+        return os.path.isdir(self.absolute(path))  # noqa: PTH112
+
+    def listdir(self, directory: str) -> list[tuple[str, str]]:
+        """Names and types ("file", "dir", "link", "other") on disk, sorted; empty if unreadable."""
+        known = self._listings.get(directory)
+        if known is None:
+            try:
+                with os.scandir(self.absolute(directory)) as entries:
+                    known = sorted((entry.name, _type_of(entry)) for entry in entries)
+            except OSError:
+                known = []
+            self._listings[directory] = known
+        return known
+
+    def real_path(self, path: str) -> str | None:
+        """The path with links followed, None where that leads out of the root."""
+        real = os.path.realpath(self.absolute(path))
+        if real == self.root:
+            return ""
+        prefix = self.root if self.root.endswith(os.sep) else self.root + os.sep
+        return real[len(prefix) :].replace(os.sep, "/") if real.startswith(prefix) else None
+
+    def raw(self, path: str, limit: int | None = None) -> bytes:
+        """The bytes of a regular file; raises `Broken` where they cannot be had.
+
+        Links are followed. `limit` in bytes replaces the tree's own.
+        """
+        if path in self.overlay:
+            return self.overlay[path]
+        limit = self.max_size if limit is None else limit
+        try:
+            descriptor = os.open(self.absolute(path), _OPEN)
+        except OSError as error:
+            raise Broken(_unreadable(path, error)) from None
+        try:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode):
+                raise Broken(Trouble("unreadable", Location(path), "not a regular file"))
+            if found.st_size > limit:
+                sizes = f"{_mebibytes(found.st_size)} is over the limit of {_mebibytes(limit)}"
+                raise Broken(Trouble("over-limit", Location(path), f"file size {sizes}"))
+            return _read_all(descriptor, limit + 1)
+        except OSError as error:
+            raise Broken(_unreadable(path, error)) from None
+        finally:
+            os.close(descriptor)
+
+    def read(self, path: str) -> SourceFile:
+        """A text file; raises `Broken` where it cannot be read, decoded or judged.
+
+        A link to another file of the tree gives that file under its own path. UTF-16 and
+        UTF-32 with a mark are read for YAML alone, as its specification allows.
+        """
+        name = path
+        if path not in self.overlay and os.path.islink(self.absolute(path)):  # noqa: PTH114
+            target = self.real_path(path)
+            if target is not None:
+                name = target
+            elif path not in self.explicit:
+                raise Broken(Trouble("outside", Location(path), "the link leads out of the tree"))
+        data = self.raw(name)
+        if data.startswith(_UNICODE_MARKS) and name.lower().endswith((".yaml", ".yml")):
+            data = _transcode(name, data)
+        file = SourceFile(name, data)
+        _look_for_trouble(file)
+        return file
+
+
+def _type_of(entry: os.DirEntry[str]) -> str:
+    if entry.is_symlink():
+        return "link"
+    if entry.is_dir(follow_symlinks=False):
+        return "dir"
+    return "file" if entry.is_file(follow_symlinks=False) else "other"
+
+
+def _read_all(descriptor: int, limit: int) -> bytes:
+    parts = []
+    while limit > 0 and (part := os.read(descriptor, min(limit, 1 << 20))):
+        parts.append(part)
+        limit -= len(part)
+    return b"".join(parts)
+
+
+def _mebibytes(size: int) -> str:
+    return f"{size / (1 << 20):.1f} MiB" if size >= 1 << 20 else f"{size} bytes"
+
+
+_REASONS = {
+    errno.EACCES: "permission denied",
+    errno.ELOOP: "too many levels of links",
+    errno.ENAMETOOLONG: "the path is too long",
+    errno.EIO: "input/output error",
+    errno.ENXIO: "not a regular file",
+    errno.EISDIR: "a directory",
+}
+
+
+def _unreadable(path: str, error: OSError) -> Trouble:
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return Trouble("vanished", Location(path), "no such file")
+    reason = _REASONS.get(error.errno or 0) or (error.strerror or "cannot be read").lower()
+    return Trouble("unreadable", Location(path), reason)
+
+
+def _transcode(path: str, data: bytes) -> bytes:
+    wide = data.startswith((b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff"))
+    try:
+        return data.decode("utf-32" if wide else "utf-16").encode()
+    except UnicodeError:
+        raise Broken(
+            Trouble("undecodable", Location(path), "neither UTF-8 nor the encoding of its mark")
+        ) from None
+
+
+def _look_for_trouble(file: SourceFile) -> None:
+    data = file.data
+    nul = data.find(b"\0")
+    if nul != -1:
+        offset = len(data[3 if file.bom else 0 : nul].decode(errors="replace"))
+        place = Location(file.path, Span(offset, offset + 1))
+        raise Broken(Trouble("undecodable", place, "a NUL byte: not a text file"))
+    text = file.text
+    if "<<<<<<< " in text:
+        conflict = _conflict(text)
+        if conflict is not None:
+            place = Location(file.path, conflict)
+            raise Broken(Trouble("conflict", place, "merge conflict markers"))
+    if len(data) > MAX_LINE:
+        _look_for_long_line(file, text)
+
+
+def _conflict(text: str) -> Span | None:
+    """The first marker, where all three stand at line starts in their order."""
+    start = 0 if text.startswith("<<<<<<< ") else text.find("\n<<<<<<< ") + 1
+    if start == 0 and not text.startswith("<<<<<<< "):
+        return None
+    middle = text.find("\n=======", start)
+    if middle == -1 or text.find("\n>>>>>>> ", middle) == -1:
+        return None
+    end = text.find("\n", start)
+    return Span(start, end)
+
+
+def _look_for_long_line(file: SourceFile, text: str) -> None:
+    start = 0
+    while True:
+        end = text.find("\n", start)
+        stop = len(text) if end == -1 else end
+        if stop - start > MAX_LINE:
+            place = Location(file.path, Span(start, start + 1))
+            message = f"a line of {_mebibytes(stop - start)} is over the limit of 1.0 MiB"
+            raise Broken(Trouble("over-limit", place, message))
+        if end == -1:
+            return
+        start = end + 1

@@ -1,0 +1,275 @@
+"""What a rule is, how one is declared, and where all of them are found.
+
+A rule is one generator function under `rules/<language>/`. Its docstring is its
+documentation, its reference page and its tests; see CONTRIBUTING.md for the form.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
+from typing import Any, NamedTuple, TypeVar
+
+from iachygiene.model import Findings, Severity
+
+LANGUAGES: Mapping[str, str] = {
+    "HYG": "toolkit",
+    "TF": "terraform",
+    "DF": "dockerfile",
+    "K8S": "kubernetes",
+    "CO": "compose",
+    "NPM": "npm",
+    "PRJ": "project",
+}
+"""Code prefix to the folder of `rules/` that holds the rules of that prefix."""
+
+EXAMPLE_NAMES: Mapping[str, str] = {
+    "ComposeFile": "compose.yaml",
+    "Dockerfile": "Dockerfile",
+    "Manifest": "manifest.yaml",
+    "ManifestSet": "manifest.yaml",
+    "NpmPackage": "package.json",
+}
+"""The file that an example without a `-- name --` line stands for, by unit; else main.tf."""
+
+Check = Callable[..., Findings]
+AnyCheck = TypeVar("AnyCheck", bound=Check)
+
+
+class Example(NamedTuple):
+    """One example of a docstring. `kind` is "Bad" or "Good".
+
+    `files` maps names to contents, `links` names to the targets of symbolic links. `fixed`
+    is what the files become when the fix is applied, None where the rule offers none.
+    """
+
+    kind: str
+    remark: str
+    files: Mapping[str, str]
+    links: Mapping[str, str]
+    fixed: Mapping[str, str] | None
+
+
+class Rule(NamedTuple):
+    """A check and what was declared of it; everything else is read from its docstring."""
+
+    code: str
+    name: str
+    unit: type
+    severity: Severity
+    check: Check
+    default: str
+    aliases: tuple[str, ...]
+    needs: str | None
+    sensitive: bool
+    security: bool
+
+    @property
+    def language(self) -> str:
+        """The folder of `rules/` that the rule stands in."""
+        return self.check.__module__.split(".")[2]
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """The rule's options as they are spelled in configuration, with their defaults."""
+        defaults = self.check.__kwdefaults__ or {}
+        return {name.replace("_", "-"): value for name, value in defaults.items()}
+
+    @property
+    def summary(self) -> str:
+        """The first line of the docstring."""
+        return _document(self).summary
+
+    @property
+    def explanation(self) -> str:
+        """The paragraphs between the summary and the first section."""
+        return _document(self).explanation
+
+    @property
+    def option_help(self) -> Mapping[str, str]:
+        """What each option does, by its spelling in configuration."""
+        return _document(self).options
+
+    @property
+    def examples(self) -> tuple[Example, ...]:
+        """The examples in the order of the docstring."""
+        return _document(self).examples
+
+    @property
+    def fixable(self) -> bool:
+        """Whether some example shows what the rule's fix makes of it."""
+        return any(example.fixed is not None for example in self.examples)
+
+
+_RULES: dict[str, Rule] = {}
+_LOADED: set[str] = set()
+
+
+def rule(
+    code: str,
+    unit: type,
+    severity: Severity,
+    *,
+    default: str = "on",
+    aliases: tuple[str, ...] = (),
+    needs: str | None = None,
+    sensitive: bool = False,
+    security: bool = False,
+) -> Callable[[AnyCheck], AnyCheck]:
+    """Declare a rule.
+
+    `default` is "on", "strict" (off, but recommended together) or "off". `needs` is the
+    program without which there is nothing to judge. `sensitive` keeps the flagged text out
+    of reports and fingerprints; `security` marks what code scanning ranks as such.
+    """
+
+    def declare(check: AnyCheck) -> AnyCheck:
+        if code in _RULES and _RULES[code].check.__module__ != check.__module__:
+            raise ValueError(f"rule {code} is declared twice")
+        name = check.__name__.replace("_", "-")
+        _RULES[code] = Rule(
+            code, name, unit, severity, check, default, aliases, needs, sensitive, security
+        )
+        return check
+
+    return declare
+
+
+def load_language(language: str) -> None:
+    """Import every module of one folder of `rules/`, once."""
+    if language in _LOADED:
+        return
+    _LOADED.add(language)
+    package = import_module(f"iachygiene.rules.{language}")
+    for entry in sorted(os.listdir(package.__path__[0])):  # noqa: PTH208 - pathlib costs start-up
+        if entry.endswith(".py") and entry != "__init__.py":
+            import_module(f"{package.__name__}.{entry[:-3]}")
+
+
+def rules_of(language: str) -> list[Rule]:
+    """The rules of one folder, by code."""
+    load_language(language)
+    return sorted(rule for rule in _RULES.values() if rule.language == language)
+
+
+def all_rules() -> list[Rule]:
+    """Every rule there is, by code; imports all of them."""
+    for language in LANGUAGES.values():
+        load_language(language)
+    return sorted(_RULES.values(), key=lambda rule: rule.code)
+
+
+def get(code: str) -> Rule:
+    """The rule of a code; raises KeyError where there is none."""
+    if code not in _RULES:
+        prefix = code.rstrip("0123456789")
+        if prefix in LANGUAGES:
+            load_language(LANGUAGES[prefix])
+    return _RULES[code]
+
+
+def find(word: str) -> list[Rule]:
+    """The rules that a word names: a code, a name, or a peer's name in full or short form.
+
+    A short form ("DL3006") counts only where a single peer has it.
+    """
+    known = all_rules()
+    exact = [rule for rule in known if word in (rule.code, rule.name)]
+    if exact:
+        return exact
+    peers = {
+        alias.partition(":")[0]
+        for rule in known
+        for alias in rule.aliases
+        if alias.partition(":")[2] == word
+    }
+    wanted = {word} | ({f"{peer}:{word}" for peer in peers} if len(peers) == 1 else set())
+    return [rule for rule in known if wanted.intersection(rule.aliases)]
+
+
+class _Document(NamedTuple):
+    summary: str
+    explanation: str
+    options: Mapping[str, str]
+    examples: tuple[Example, ...]
+
+
+_DOCUMENTS: dict[str, _Document] = {}
+
+
+def _document(rule: Rule) -> _Document:
+    if rule.code not in _DOCUMENTS:
+        _DOCUMENTS[rule.code] = _read_docstring(rule.check.__doc__ or "", rule.unit.__name__)
+    return _DOCUMENTS[rule.code]
+
+
+def _read_docstring(docstring: str, unit: str) -> _Document:
+    prose: list[str] = []
+    options: dict[str, str] = {}
+    examples: list[Example] = []
+    for heading, remark, body in _sections(docstring):
+        if heading == "":
+            prose = body
+        elif heading == "Options":
+            options = _read_options(body)
+        elif heading == "Fixed":
+            files, _ = _read_files(body, unit)
+            examples[-1] = examples[-1]._replace(fixed=files)
+        else:
+            files, links = _read_files(body, unit)
+            examples.append(Example(heading, remark, files, links, None))
+    summary = prose[0] if prose else ""
+    return _Document(summary, "\n".join(prose[1:]).strip(), options, tuple(examples))
+
+
+def _sections(docstring: str) -> Iterator[tuple[str, str, list[str]]]:
+    """Heading, remark and dedented body of the prose (no heading) and of each section."""
+    first, _, rest = docstring.partition("\n")
+    margin = min(
+        (len(line) - len(line.lstrip(" ")) for line in rest.split("\n") if line.strip()), default=0
+    )
+    heading, remark, body = "", "", [first.strip()]
+    for line in (text[margin:] for text in rest.split("\n")):
+        word, colon, tail = line.partition(":")
+        if colon and word in ("Options", "Bad", "Good", "Fixed"):
+            yield heading, remark, body
+            heading, remark, body = word, tail.strip(), []
+        elif heading and line and not line.startswith("    "):
+            raise ValueError(f"unindented text in section {heading!r}: {line!r}")
+        else:
+            body.append(line[4:] if heading else line)
+    yield heading, remark, body
+
+
+def _read_options(body: list[str]) -> dict[str, str]:
+    options: dict[str, str] = {}
+    last = ""
+    for line in body:
+        if line.startswith(" ") and last:
+            options[last] += " " + line.strip()
+        elif line.strip():
+            last, _, text = line.partition(":")
+            last = last.replace("_", "-")
+            options[last] = text.strip()
+    return options
+
+
+def _read_files(body: list[str], unit: str) -> tuple[dict[str, str], dict[str, str]]:
+    files: dict[str, list[str]] = {}
+    links: dict[str, str] = {}
+    current = files.setdefault("", [])
+    for line in body:
+        if line.startswith("-- ") and line.endswith(" --"):
+            name, arrow, target = line[3:-3].strip().partition(" -> ")
+            if arrow:
+                links[name] = target
+                current = []
+            else:
+                current = files.setdefault(name, [])
+        else:
+            current.append(line)
+    unnamed = files.pop("")
+    if any(line.strip() for line in unnamed):
+        files[EXAMPLE_NAMES.get(unit, "main.tf")] = unnamed
+    return {name: "\n".join(lines).strip("\n") + "\n" for name, lines in files.items()}, links
