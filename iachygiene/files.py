@@ -43,7 +43,7 @@ class Tree:
 
     def absolute(self, path: str) -> str:
         """The path for the operating system."""
-        return os.path.join(self.root, path) if path else self.root  # noqa: PTH118
+        return os.path.join(self.root, path) if path else self.root
 
     def is_listed(self, path: str) -> bool:
         """Whether git, or the walk without it, lists the file: ignored files are not."""
@@ -51,11 +51,11 @@ class Tree:
 
     def exists(self, path: str) -> bool:
         """Whether a regular file, or a link to one, is there."""
-        return path in self.overlay or os.path.isfile(self.absolute(path))  # noqa: PTH113
+        return path in self.overlay or os.path.isfile(self.absolute(path))
 
     def is_directory(self, path: str) -> bool:
         """Whether a directory, or a link to one, is there."""
-        return os.path.isdir(self.absolute(path))  # noqa: PTH112
+        return os.path.isdir(self.absolute(path))
 
     def listdir(self, directory: str) -> list[tuple[str, str]]:
         """Names and types ("file", "dir", "link", "other") on disk, sorted; empty if unreadable."""
@@ -109,7 +109,7 @@ class Tree:
         UTF-32 with a mark are read for YAML alone, as its specification allows.
         """
         name = path
-        if path not in self.overlay and os.path.islink(self.absolute(path)):  # noqa: PTH114
+        if path not in self.overlay and os.path.islink(self.absolute(path)):
             target = self.real_path(path)
             if target is not None:
                 name = target

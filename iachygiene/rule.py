@@ -142,7 +142,7 @@ def load_language(language: str) -> None:
         return
     _LOADED.add(language)
     package = import_module(f"iachygiene.rules.{language}")
-    for entry in sorted(os.listdir(package.__path__[0])):  # noqa: PTH208 - pathlib costs start-up
+    for entry in sorted(os.listdir(package.__path__[0])):
         if entry.endswith(".py") and entry != "__init__.py":
             import_module(f"{package.__name__}.{entry[:-3]}")
 

@@ -1,0 +1,297 @@
+"""Paths to files, files to kinds, kinds to jobs."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from importlib import import_module
+from itertools import islice
+from typing import Any, NamedTuple
+
+from iachygiene.files import Tree
+from iachygiene.model import Broken, Job, Location, Trouble, Unchecked
+
+
+class Kind(NamedTuple):
+    """One row of the table of what is looked at.
+
+    `pattern` is searched in the path. `part` is "main" for what is parsed by name, "look"
+    for what is parsed when its contents say so, "beside" for what rules look at without
+    parsing it as this kind. `grouping` is "file", "directory" or "own": one job each, or
+    what `group` of the kind's parser makes.
+    """
+
+    name: str
+    pattern: str
+    grouping: str = ""
+    part: str = "main"
+
+
+KINDS: Sequence[Kind] = (
+    Kind(
+        "terraform",
+        r"\.(tf|tofu|tfvars)$|\.tf(test|mock|query)\.hcl$|\.tofutest\.hcl$",
+        "directory",
+    ),
+    Kind("terraform", r"\.(tf|tofu)\.json$", "directory", "json"),
+    Kind("terraform", r"(^|/)\.terraform\.lock\.hcl$", "", "beside"),
+    Kind(
+        "dockerfile",
+        r"(^|/)([Dd]ocker|[Cc]ontainer)file([._-][^/]*)?$|\.([Dd]ocker|[Cc]ontainer)file$",
+        "file",
+    ),
+    Kind("dockerfile", r"\.dockerignore$", "", "beside"),
+    Kind("compose", r"(^|/)(docker-)?compose[^/]*\.ya?ml$", "own"),
+    Kind("kubernetes", r"\.ya?ml$|(^|/)Kustomization$", "own", "look"),
+    Kind("npm", r"(^|/)package\.json$", "own"),
+    Kind("npm", r"(^|/)\.(npm|git)ignore$|\.[cm]?[jt]s\.map$|\.css\.map$|\.[cm]?js$", "", "beside"),
+)
+
+NOT_DOCKERFILES = (
+    r"\.(dockerignore|md|rst|txt|html?|ya?ml|json|toml|py|rb|go|js|ts|sh|bats|png|svg|tar|gz"
+    r"|j2|jinja2?|tmpl|erb|tpl|in|template|mustache|swp|orig|rej|bak)$|~$"
+)
+"""Endings that make a file called after Dockerfile something else, templates included."""
+
+SKIPPED_DIRECTORIES = frozenset(
+    (
+        *(".git", ".hg", ".svn", ".terraform", ".terragrunt-cache"),
+        *("node_modules", "bower_components", "vendor"),
+        *(".venv", "venv", ".tox", ".nox", "site-packages", "__pycache__"),
+    )
+)
+"""Directories that hold other people's files or a tool's own: never looked into by default."""
+
+_EXCLUDED_BY_HOOKS = r"(^|/)(\.terraform|\.terragrunt-cache|node_modules)/"
+
+
+def hook_pattern(kinds: Collection[str], parts: Collection[str] = ()) -> str:
+    """The `files` pattern of a pre-commit hook for these kinds, all parts unless named."""
+    rows = [kind for kind in KINDS if kind.name in kinds and (not parts or kind.part in parts)]
+    return "|".join(dict.fromkeys(kind.pattern for kind in rows))
+
+
+def hook_exclude() -> str:
+    """The `exclude` pattern of every pre-commit hook."""
+    return _EXCLUDED_BY_HOOKS
+
+
+class Listing(NamedTuple):
+    """The candidate files of a root, and what could not be listed."""
+
+    paths: Sequence[str]
+    from_git: bool
+    unchecked: Sequence[Unchecked] = ()
+
+
+class Discovered(NamedTuple):
+    """What a scan works on. `kinds` maps each file to its kind, in the order of the listing."""
+
+    jobs: Sequence[Job]
+    kinds: Mapping[str, str]
+    troubles: Sequence[Trouble]
+    unchecked: Sequence[Unchecked]
+
+
+def walk(
+    root: str,
+    directory: str = "",
+    *,
+    gitignore: bool = True,
+    skipped: Collection[str] = SKIPPED_DIRECTORIES,
+) -> Iterator[str]:
+    """Files below a directory, links included, in the order of their names.
+
+    Used where there is no git. With `gitignore` the files of that name are honoured.
+    """
+    specs = _gitignores_above(root, directory) if gitignore else ()
+    yield from _walk(root, directory, specs, gitignore, skipped)
+
+
+def _walk(
+    root: str, directory: str, specs: tuple[Any, ...], gitignore: bool, skipped: Collection[str]
+) -> Iterator[str]:
+    try:
+        with os.scandir(os.path.join(root, directory)) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+    except OSError:
+        return
+    prefix = f"{directory}/" if directory else ""
+    if gitignore and any(entry.name == ".gitignore" for entry in found):
+        specs = (*specs, (prefix, _gitignore(root, prefix + ".gitignore")))
+    for entry in found:
+        path = prefix + entry.name
+        is_directory = entry.is_dir(follow_symlinks=False)
+        if specs and _ignored(path + "/" if is_directory else path, specs):
+            continue
+        if not is_directory:
+            yield path
+        elif entry.name not in skipped:
+            yield from _walk(root, path, specs, gitignore, skipped)
+
+
+def _gitignores_above(root: str, directory: str) -> tuple[Any, ...]:
+    specs = []
+    prefix = ""
+    for name in directory.split("/") if directory else ():
+        if os.path.isfile(os.path.join(root, prefix, ".gitignore")):
+            specs.append((prefix, _gitignore(root, prefix + ".gitignore")))
+        prefix += name + "/"
+    return tuple(specs)
+
+
+def _gitignore(root: str, path: str) -> Any:
+    from pathspec import GitIgnoreSpec
+
+    try:
+        with open(os.path.join(root, path), encoding="utf-8", errors="replace") as lines:
+            return GitIgnoreSpec.from_lines(islice(lines, 10_000))
+    except OSError:
+        return GitIgnoreSpec.from_lines(())
+
+
+def _ignored(path: str, specs: tuple[Any, ...]) -> bool:
+    verdict = False
+    for prefix, spec in specs:
+        include = spec.check_file(path[len(prefix) :]).include
+        if include is not None:
+            verdict = include
+    return verdict
+
+
+_NAMED = {
+    (kind.name, kind.part): re.compile(kind.pattern)
+    for kind in KINDS
+    if kind.part in ("main", "json")
+}
+_YAML = re.compile(r"\.ya?ml$", re.IGNORECASE)
+_KUSTOMIZATION = re.compile(r"(^|/)(kustomization\.ya?ml|Kustomization)$")
+_NOT_DOCKERFILE = re.compile(NOT_DOCKERFILES, re.IGNORECASE)
+_SERVICES = re.compile(rb"^['\"]?services['\"]?[ \t]*:", re.MULTILINE)
+_NEVER_MANIFESTS = re.compile(r"\.schema\.json$")
+
+
+def kind_by_name(path: str) -> str | None:
+    """The kind that a name alone decides, "yaml" where the contents have to be seen."""
+    name = path[path.rfind("/") + 1 :]
+    for (kind, _), pattern in _NAMED.items():
+        if pattern.search(path) and not (kind == "dockerfile" and _NOT_DOCKERFILE.search(name)):
+            return kind
+    if _KUSTOMIZATION.search(path):
+        return "kubernetes"
+    return "yaml" if _YAML.search(name) else None
+
+
+def kind_by_contents(data: bytes) -> str | None:
+    """Whether a YAML or JSON file may hold Kubernetes objects or a Compose project."""
+    if b"apiVersion" in data and b"kind" in data:
+        return "kubernetes"
+    if _SERVICES.search(data) and (b"image" in data or b"build" in data or b"extends" in data):
+        return "compose"
+    return None
+
+
+def discover(
+    tree: Tree,
+    listing: Listing,
+    *,
+    kinds: Collection[str] = (),
+    excluded: Callable[[str], bool] | None = None,
+    kind_override: Callable[[str], str | None] | None = None,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Discovered:
+    """Kinds and jobs of the listed files.
+
+    `kinds` narrows to some of them. Files that a person named (`tree.explicit`) are kept
+    where `excluded` would leave them out.
+    """
+    found: dict[str, str] = {}
+    troubles: list[Trouble] = []
+    for path in _with_explicit(tree, listing):
+        if path not in tree.explicit and (_in_skipped(path) or (excluded and excluded(path))):
+            continue
+        kind = kind_override(path) if kind_override else None
+        if kind is None:
+            kind = kind_by_name(path)
+            if kind == "yaml" or (kind is None and _explicit_json(tree, path)):
+                kind = _look_inside(tree, path, troubles)
+        if kind and kind != "skip" and (not kinds or kind in kinds):
+            found[path] = kind
+    jobs = group(found, tree, settings or {})
+    return Discovered(jobs, found, troubles, listing.unchecked)
+
+
+def _with_explicit(tree: Tree, listing: Listing) -> Iterable[str]:
+    unlisted = sorted(path for path in tree.explicit if path not in tree.listed)
+    return [*listing.paths, *unlisted] if unlisted else listing.paths
+
+
+def _in_skipped(path: str) -> bool:
+    return not SKIPPED_DIRECTORIES.isdisjoint(path.split("/")[:-1])
+
+
+def _explicit_json(tree: Tree, path: str) -> bool:
+    return path in tree.explicit and path.endswith(".json") and not _NEVER_MANIFESTS.search(path)
+
+
+def _look_inside(tree: Tree, path: str, troubles: list[Trouble]) -> str | None:
+    try:
+        return kind_by_contents(_readable(tree, path))
+    except Broken as broken:
+        if broken.trouble.kind != "vanished" or path in tree.explicit:
+            troubles.append(broken.trouble)
+        return None
+
+
+def _readable(tree: Tree, path: str) -> bytes:
+    """The bytes to look into: UTF-16 is recoded, links that leave the tree are empty."""
+    leads_out = os.path.islink(tree.absolute(path)) and tree.real_path(path) is None
+    if leads_out and path not in tree.explicit:
+        return b""
+    data = tree.raw(path)
+    if data.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")):
+        return data.replace(b"\0", b"")
+    return data
+
+
+def group(
+    found: Mapping[str, str], tree: Tree, settings: Mapping[str, Mapping[str, Any]]
+) -> list[Job]:
+    """The jobs of a scan, in the order of kinds and directories."""
+    by_kind: dict[str, list[str]] = defaultdict(list)
+    for path, kind in found.items():
+        by_kind[kind].append(path)
+    jobs: list[Job] = []
+    for kind in KINDS:
+        paths = by_kind.pop(kind.name, None)
+        if paths is None:
+            continue
+        table = settings.get(kind.name, {})
+        if kind.grouping == "file":
+            jobs += [Job(kind.name, _directory(path), (path,), table) for path in paths]
+        elif kind.grouping == "directory":
+            jobs += _by_directory(kind.name, paths, table)
+        else:
+            module = import_module(f"iachygiene.parse.{kind.name}")
+            jobs += module.group(paths, tree, table)
+    return jobs
+
+
+def _directory(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def _by_directory(kind: str, paths: Iterable[str], settings: Mapping[str, Any]) -> list[Job]:
+    directories: dict[str, list[str]] = defaultdict(list)
+    for path in paths:
+        directories[_directory(path)].append(path)
+    return [
+        Job(kind, directory, tuple(members), settings) for directory, members in directories.items()
+    ]
+
+
+def unlistable(path: str, why: str) -> Trouble:
+    """The trouble of a named path that is no file of the tree."""
+    return Trouble("unreadable", Location(path), why)

@@ -1,0 +1,160 @@
+"""Setting findings aside by comment, and judging the comments that do so."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from iachygiene.model import Comment, Edit, Finding, Fix, Location, Muted, SourceFile, Span
+
+MARKER = "iachygiene"
+_HEAD = re.compile(r"\s*iachygiene:\s*(ignore(?:-file)?)\b(?:\[([^\]\n]*)(\]?))?")
+_UNTIL = re.compile(r"\s*until=(\S*)")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}$")
+_NEVER_MUTED = frozenset(("HYG001", "HYG002", "HYG003", "HYG004", "HYG005", "HYG006", "HYG007"))
+
+
+class Suppression(NamedTuple):
+    """One own-form comment and what became of it.
+
+    `words` are its codes, names and prefixes as written. `unknown` pairs the words that name
+    no rule with the nearest that does. `unused` are the words that muted nothing, judged
+    only where every rule they name has run. `expired` says its date is past.
+    """
+
+    location: Location
+    reach: Span
+    words: tuple[str, ...]
+    reason: str
+    whole_file: bool
+    problem: str = ""
+    until: str = ""
+    unused: tuple[str, ...] = ()
+    expired: bool = False
+    fix: Fix | None = None
+
+
+def read(comment: Comment) -> Suppression | None:
+    """The suppression that a comment holds, None where it speaks of something else."""
+    head = _HEAD.match(comment.text)
+    if head is None:
+        return None
+    whole_file = head[1] == "ignore-file"
+    words = tuple(word.strip() for word in (head[2] or "").split(",") if word.strip())
+    tail = comment.text[head.end() :]
+    until = _UNTIL.match(tail)
+    reason = (tail[until.end() :] if until else tail).strip()
+    problem = ""
+    if head[2] is None:
+        problem = f"`{head[1]}` names no rule"
+    elif not head[3]:
+        problem = "the list of rules is not closed"
+    elif not words:
+        problem = "the list of rules is empty"
+    elif "*" in words and not reason:
+        problem = "a suppression of everything gives no reason"
+    elif until and not _DAY.match(until[1]):
+        problem = f'"{until[1]}" is no date'
+    elif whole_file and not comment.leading:
+        problem = "`ignore-file` stands below the first line that is no comment"
+    return Suppression(
+        comment.location,
+        comment.reach,
+        words,
+        reason,
+        whole_file,
+        problem,
+        until[1] if until else "",
+    )
+
+
+def suppress(
+    findings: Iterable[Finding],
+    comments: Iterable[Comment],
+    *,
+    covers: Callable[[str, str], bool],
+    today: str,
+    require_reason: bool = False,
+) -> tuple[list[Finding], list[Muted], list[Suppression]]:
+    """Kept findings, muted ones, and every suppression with what it was good for.
+
+    `covers(word, code)` says whether a word of a list names a rule. `today` is a date in
+    the form 2027-01-31, compared with `until=`. A suppression's `unused` holds every word
+    that muted nothing; whether that may be reported is for the caller to say.
+    """
+    by_path: dict[str, list[Suppression]] = {}
+    for comment in comments:
+        found = read(comment)
+        if found is None:
+            continue
+        if require_reason and not found.problem and not found.reason:
+            found = found._replace(problem="a reason is required here")
+        expired = bool(found.until) and not found.problem and found.until < today
+        by_path.setdefault(comment.location.path, []).append(found._replace(expired=expired))
+    kept: list[Finding] = []
+    muted: list[Muted] = []
+    used: set[tuple[Location, str]] = set()
+    for finding in findings:
+        by = None
+        if finding.rule not in _NEVER_MUTED:
+            for suppression in by_path.get(finding.location.path, ()):
+                word = _muting_word(suppression, finding, covers)
+                if word is not None:
+                    used.add((suppression.location, word))
+                    by = by or suppression
+        if by is None:
+            kept.append(finding)
+        else:
+            muted.append(Muted(finding, "comment", by.reason, by.location))
+    return kept, muted, _with_unused(by_path, used)
+
+
+def _muting_word(
+    suppression: Suppression, finding: Finding, covers: Callable[[str, str], bool]
+) -> str | None:
+    if suppression.problem or suppression.expired:
+        return None
+    if not suppression.whole_file:
+        span, reach = finding.location.span, suppression.reach
+        touches = span.start < reach.end and reach.start < max(span.end, span.start + 1)
+        if not touches:
+            return None
+    for word in suppression.words:
+        if word == "*" or covers(word, finding.rule):
+            return word
+    return None
+
+
+def _with_unused(
+    by_path: Mapping[str, Sequence[Suppression]], used: set[tuple[Location, str]]
+) -> list[Suppression]:
+    return [
+        suppression._replace(
+            unused=tuple(
+                word for word in suppression.words if (suppression.location, word) not in used
+            )
+        )
+        for path in sorted(by_path)
+        for suppression in by_path[path]
+    ]
+
+
+def removal(suppression: Suppression, file: SourceFile) -> Fix:
+    """The fix that takes the unused words, or the whole comment, out of a file."""
+    start, end = suppression.location.span
+    text = file.text
+    if len(suppression.unused) < len(suppression.words):
+        opening = text.index("[", start) + 1
+        closing = text.index("]", opening)
+        left = [word for word in suppression.words if word not in suppression.unused]
+        edit = Edit(Span(opening, closing), ", ".join(left))
+        return Fix("remove what mutes nothing from the list", (edit,))
+    line_start = text.rfind("\n", 0, start) + 1
+    before = text[line_start:start]
+    if before.strip():
+        start -= len(before) - len(before.rstrip())
+    else:
+        start = line_start
+        end = text.find("\n", end) + 1 or len(text)
+    return Fix("remove the comment", (Edit(Span(start, end), ""),))
