@@ -30,6 +30,8 @@ EXAMPLE_NAMES: Mapping[str, str] = {
     "Manifest": "manifest.yaml",
     "ManifestSet": "manifest.yaml",
     "NpmPackage": "package.json",
+    "Suppression": "Dockerfile",
+    "Trouble": "Dockerfile",
 }
 """The file that an example without a `-- name --` line stands for, by unit; else main.tf."""
 
@@ -64,6 +66,7 @@ class Rule(NamedTuple):
     needs: str | None
     sensitive: bool
     security: bool
+    gives_way_to: tuple[str, ...]
 
     @property
     def language(self) -> str:
@@ -116,12 +119,15 @@ def rule(
     needs: str | None = None,
     sensitive: bool = False,
     security: bool = False,
+    gives_way_to: tuple[str, ...] = (),
 ) -> Callable[[AnyCheck], AnyCheck]:
     """Declare a rule.
 
     `default` is "on", "strict" (off, but recommended together) or "off". `needs` is the
     program without which there is nothing to judge. `sensitive` keeps the flagged text out
-    of reports and fingerprints; `security` marks what code scanning ranks as such.
+    of reports and fingerprints; `security` marks what code scanning ranks as such. Where a
+    rule of `gives_way_to` has a finding about the same object in the same file, that one
+    takes over the related places and this one is not reported.
     """
 
     def declare(check: AnyCheck) -> AnyCheck:
@@ -129,7 +135,17 @@ def rule(
             raise ValueError(f"rule {code} is declared twice")
         name = check.__name__.replace("_", "-")
         _RULES[code] = Rule(
-            code, name, unit, severity, check, default, aliases, needs, sensitive, security
+            code,
+            name,
+            unit,
+            severity,
+            check,
+            default,
+            aliases,
+            needs,
+            sensitive,
+            security,
+            gives_way_to,
         )
         return check
 
