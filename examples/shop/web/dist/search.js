@@ -1,0 +1,6 @@
+/** Products whose title holds every word. */
+export function search(all, words) {
+    const wanted = words.toLowerCase().split(/\s+/);
+    return all.filter((one) => wanted.every((word) => one.title.toLowerCase().includes(word)));
+}
+//# sourceMappingURL=search.js.map
