@@ -86,6 +86,31 @@ class Listing(NamedTuple):
     unchecked: Sequence[Unchecked] = ()
 
 
+class Focus(NamedTuple):
+    """What the findings may be about: files and directories, relative to the root.
+
+    Both empty means everything.
+    """
+
+    files: frozenset[str] = frozenset()
+    directories: tuple[str, ...] = ()
+
+    def holds(self, path: str) -> bool:
+        """Whether a path is in focus."""
+        if path in self.files or not (self.files or self.directories):
+            return True
+        return any(not top or path.startswith(top + "/") for top in self.directories)
+
+
+class Place(NamedTuple):
+    """Where a scan happens. `explicit` are the files that were named one by one."""
+
+    root: str
+    focus: Focus
+    explicit: frozenset[str]
+    listing: Listing
+
+
 class Discovered(NamedTuple):
     """What a scan works on. `kinds` maps each file to its kind, in the order of the listing."""
 
@@ -93,6 +118,57 @@ class Discovered(NamedTuple):
     kinds: Mapping[str, str]
     troubles: Sequence[Trouble]
     unchecked: Sequence[Unchecked]
+
+
+def locate(paths: Sequence[str], start: str = ".", *, gitignore: bool = True) -> Place:
+    """The root that holds all paths, what is in focus there, and the listing of its files.
+
+    Paths are relative to `start`. The root is the repository around them; where there is
+    none it is `start` if that holds them all, else the directory that does. Raises
+    FileNotFoundError with the name of a path that does not exist.
+    """
+    named = [os.path.normpath(os.path.join(start, path)) for path in paths]
+    for given, path in zip(paths, named, strict=True):
+        if not os.path.lexists(path):
+            raise FileNotFoundError(given)
+    # A link keeps its own name; only the directory it stands in is made real.
+    real = [
+        os.path.realpath(path)
+        if os.path.isdir(path)
+        else os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+        for path in named
+    ]
+    start = os.path.realpath(start)
+    tops = [path if os.path.isdir(path) else os.path.dirname(path) for path in real]
+    around = os.path.commonpath(tops) if tops else start
+    root = _git_root(around)
+    if root is None:
+        root = start if _relative(around, start) is not None else around
+    files, directories = [], []
+    for path in real:
+        inside = _relative(path, root) or ""
+        (directories if os.path.isdir(path) else files).append(inside)
+    focus = Focus(frozenset(files), () if "" in directories else tuple(sorted(directories)))
+    if "" in directories:
+        focus = Focus()
+    listing = list_files(root, gitignore=gitignore)
+    return Place(root, focus, frozenset(files), _with_ignored(listing, root, focus))
+
+
+def _relative(path: str, root: str) -> str | None:
+    if path == root:
+        return ""
+    prefix = root if root.endswith(os.sep) else root + os.sep
+    return path[len(prefix) :].replace(os.sep, "/") if path.startswith(prefix) else None
+
+
+def _with_ignored(listing: Listing, root: str, focus: Focus) -> Listing:
+    """The listing with directories that a person named though git ignores them."""
+    paths = list(listing.paths)
+    for top in focus.directories:
+        if not any(path.startswith(top + "/") for path in listing.paths):
+            paths += walk(root, top, gitignore=False)
+    return listing._replace(paths=paths)
 
 
 def walk(

@@ -22,8 +22,9 @@ class Tree:
     """A directory being scanned. Paths are POSIX and relative to `root`, "" is the root.
 
     `overlay` holds contents that replace what is on disk: fixes live there until they are
-    written. `explicit` are the paths a person named, `listed` those that git or the walk
-    gave.
+    written, and `originals` keep what they replace. `explicit` are the paths a person named,
+    `listed` those that git or the walk gave. `marked` becomes true when a text is read that
+    may hold a suppression.
     """
 
     def __init__(
@@ -39,6 +40,9 @@ class Tree:
         self.explicit = frozenset(explicit)
         self.max_size = max_size
         self.overlay: dict[str, bytes] = {}
+        self.originals: dict[str, bytes] = {}
+        self.marked = False
+        self._stamps: dict[str, int] = {}
         self._listings: dict[str, list[tuple[str, str]]] = {}
 
     def absolute(self, path: str) -> str:
@@ -102,6 +106,13 @@ class Tree:
         finally:
             os.close(descriptor)
 
+    def judged(self, path: str) -> bytes:
+        """The bytes that the findings of a file speak of; raises `Broken` if they changed."""
+        data = self.raw(path)
+        if path not in self.overlay and self._stamps.get(path) != hash(data):
+            raise Broken(Trouble("unreadable", Location(path), "changed meanwhile"))
+        return data
+
     def read(self, path: str) -> SourceFile:
         """A text file; raises `Broken` where it cannot be read, decoded or judged.
 
@@ -119,7 +130,10 @@ class Tree:
         if data.startswith(_UNICODE_MARKS) and name.lower().endswith((".yaml", ".yml")):
             data = _transcode(name, data)
         file = SourceFile(name, data)
+        self._stamps[name] = hash(data)
         _look_for_trouble(file)
+        if b"iachygiene" in data:
+            self.marked = True
         return file
 
 

@@ -66,11 +66,15 @@ class Edit(NamedTuple):
 
 
 class Fix(NamedTuple):
-    """Edits of the finding's own file, applied all or none."""
+    """Edits of the finding's own file, applied all or none.
+
+    `keep_mark` is false where the byte order mark goes as well.
+    """
 
     title: str
     edits: tuple[Edit, ...]
     safe: bool = True
+    keep_mark: bool = True
 
 
 class Finding(NamedTuple):
@@ -294,4 +298,3 @@ class Result(NamedTuple):
     exit_code: int
     seconds: float
     timings: Mapping[str, Any]
-    facts: Mapping[str, Any]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from iachygiene.model import Comment, Edit, Finding, Fix, Location, Muted, SourceFile, Span
+from iachygiene.rule import LANGUAGES, Rule, all_rules, get, rules_of
 
-MARKER = "iachygiene"
+if TYPE_CHECKING:
+    from iachygiene.config import Config
+    from iachygiene.files import Tree
+
 _HEAD = re.compile(r"\s*iachygiene:\s*(ignore(?:-file)?)\b(?:\[([^\]\n]*)(\]?))?")
 _UNTIL = re.compile(r"\s*until=(\S*)")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}$")
@@ -18,9 +22,8 @@ _NEVER_MUTED = frozenset(("HYG001", "HYG002", "HYG003", "HYG004", "HYG005", "HYG
 class Suppression(NamedTuple):
     """One own-form comment and what became of it.
 
-    `words` are its codes, names and prefixes as written. `unknown` pairs the words that name
-    no rule with the nearest that does. `unused` are the words that muted nothing, judged
-    only where every rule they name has run. `expired` says its date is past.
+    `words` are its codes, names and prefixes as written. `unused` are the words that muted
+    nothing. `expired` says its date is past. `fix` takes out what is unused.
     """
 
     location: Location
@@ -73,15 +76,14 @@ def suppress(
     findings: Iterable[Finding],
     comments: Iterable[Comment],
     *,
-    covers: Callable[[str, str], bool],
-    today: str,
+    today: str = "",
     require_reason: bool = False,
 ) -> tuple[list[Finding], list[Muted], list[Suppression]]:
     """Kept findings, muted ones, and every suppression with what it was good for.
 
-    `covers(word, code)` says whether a word of a list names a rule. `today` is a date in
-    the form 2027-01-31, compared with `until=`. A suppression's `unused` holds every word
-    that muted nothing; whether that may be reported is for the caller to say.
+    `today` is a date in the form 2027-01-31 that `until=` is compared with, "" for the
+    clock's, in UTC. A suppression's `unused` holds every word that muted nothing; whether
+    that may be reported is for `with_verdict` to say.
     """
     by_path: dict[str, list[Suppression]] = {}
     for comment in comments:
@@ -90,7 +92,7 @@ def suppress(
             continue
         if require_reason and not found.problem and not found.reason:
             found = found._replace(problem="a reason is required here")
-        expired = bool(found.until) and not found.problem and found.until < today
+        expired = bool(found.until) and not found.problem and found.until < (today or _today())
         by_path.setdefault(comment.location.path, []).append(found._replace(expired=expired))
     kept: list[Finding] = []
     muted: list[Muted] = []
@@ -99,7 +101,7 @@ def suppress(
         by = None
         if finding.rule not in _NEVER_MUTED:
             for suppression in by_path.get(finding.location.path, ()):
-                word = _muting_word(suppression, finding, covers)
+                word = _muting_word(suppression, finding)
                 if word is not None:
                     used.add((suppression.location, word))
                     by = by or suppression
@@ -110,9 +112,13 @@ def suppress(
     return kept, muted, _with_unused(by_path, used)
 
 
-def _muting_word(
-    suppression: Suppression, finding: Finding, covers: Callable[[str, str], bool]
-) -> str | None:
+def _today() -> str:
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC).date().isoformat()
+
+
+def _muting_word(suppression: Suppression, finding: Finding) -> str | None:
     if suppression.problem or suppression.expired:
         return None
     if not suppression.whole_file:
@@ -121,7 +127,7 @@ def _muting_word(
         if not touches:
             return None
     for word in suppression.words:
-        if word == "*" or covers(word, finding.rule):
+        if word == "*" or _names(word, get(finding.rule)):
             return word
     return None
 
@@ -138,6 +144,58 @@ def _with_unused(
         for path in sorted(by_path)
         for suppression in by_path[path]
     ]
+
+
+def _names(word: str, rule: Rule) -> bool:
+    return word == rule.name or (word.isalnum() and rule.code.startswith(word))
+
+
+def rules_named(word: str) -> list[Rule]:
+    """The rules that a word of a list names: by code, by prefix of codes, or by name."""
+    for prefix, language in LANGUAGES.items():
+        if word.startswith(prefix):
+            found = [rule for rule in rules_of(language) if _names(word, rule)]
+            if found:
+                return found
+    return [rule for rule in all_rules() if _names(word, rule)]
+
+
+def with_verdict(
+    suppression: Suppression, tree: Tree, config: Config, *, programs_ran: bool
+) -> Suppression:
+    """The suppression with what may be said of it: unknown words, and words without use.
+
+    A word is unused only where every rule that it names has run.
+    """
+    if suppression.problem:
+        return suppression
+    named = {word: rules_named(word) for word in suppression.words if word != "*"}
+    for word, rules in named.items():
+        if not rules:
+            return suppression._replace(problem=f'"{word}" names no rule{_nearest(word)}')
+    path = suppression.location.path
+
+    def ran(word: str) -> bool:
+        rules = named.get(word)
+        if rules is None:
+            return config.is_default_selection
+        return all(
+            config.enabled(rule, path) and (programs_ran or not rule.needs) for rule in rules
+        )
+
+    unused = tuple(word for word in suppression.unused if ran(word))
+    if not unused:
+        return suppression._replace(unused=())
+    judged = suppression._replace(unused=unused)
+    return judged._replace(fix=removal(judged, SourceFile(path, tree.raw(path))))
+
+
+def _nearest(word: str) -> str:
+    from difflib import get_close_matches
+
+    known = [name for rule in all_rules() for name in (rule.code, rule.name)]
+    near = get_close_matches(word, known, 1)
+    return f', did you mean "{near[0]}"' if near else ""
 
 
 def removal(suppression: Suppression, file: SourceFile) -> Fix:

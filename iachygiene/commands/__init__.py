@@ -1,1 +1,132 @@
-"""Commands of the command line, one module each."""
+"""The command line: one module a command, imported when it is called."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import click
+
+from iachygiene import __version__
+
+
+class Common(NamedTuple):
+    """What the options shared by all commands say."""
+
+    config: str | None = None
+    isolated: bool = False
+    color: str = "auto"
+    quiet: int = 0
+    verbose: int = 0
+
+
+class _Group(click.Group):
+    """Lists the modules of this folder and imports the one that is called."""
+
+    def list_commands(self, _context: click.Context) -> list[str]:
+        folder = os.path.dirname(__file__)
+        names = [name[:-3] for name in os.listdir(folder) if name.endswith(".py")]
+        return sorted(name.replace("_", "-") for name in names if not name.startswith("_"))
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in self.list_commands(context):
+            return None
+        module = import_module(f"{__name__}.{name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, context: click.Context, arguments: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        first = arguments[0]
+        known = self.list_commands(context)
+        if first not in known and os.path.lexists(first):
+            arguments = ["scan", *arguments]
+        elif first not in known:
+            from difflib import get_close_matches
+
+            near = get_close_matches(first, known, 1)
+            hint = f", did you mean `{near[0]}`?" if near else ""
+            raise click.UsageError(f"no such command or path: {first}{hint}", context)
+        return super().resolve_command(context, arguments)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="iachygiene", message="%(prog)s %(version)s")
+@click.option("-C", "--directory", metavar="DIR", help="Act as if started there.")
+@click.option(
+    "--config",
+    metavar="FILE",
+    envvar="IACHYGIENE_CONFIG",
+    show_envvar=True,
+    help="Use this configuration file.",
+)
+@click.option("--isolated", is_flag=True, help="Use no configuration file.")
+@click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    help="When to colour the output.",
+)
+@click.option("-q", "--quiet", count=True, help="Say less; twice: nothing but the exit code.")
+@click.option("-v", "--verbose", count=True, help="Say more.")
+@click.pass_context
+def group(
+    context: click.Context, /, directory: str | None, **common: Any
+) -> None:
+    """Format and hygiene of Terraform, Dockerfiles, Kubernetes, Compose and npm packages."""
+    if directory:
+        try:
+            os.chdir(directory)
+        except OSError as error:
+            reason = (error.strerror or "cannot be entered").lower()
+            raise click.UsageError(f"cannot change to {directory}: {reason}", context) from None
+    if common["isolated"]:
+        common["config"] = None
+    context.obj = Common(**common)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line and give its exit code; errors are told on stderr."""
+    try:
+        if not arguments:
+            with click.Context(group, info_name="iachygiene") as context:
+                click.echo(group.get_help(context))
+            return 0
+        code = group.main(list(arguments), "iachygiene", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except click.exceptions.Exit as left:
+        return left.exit_code
+    except click.ClickException as error:
+        click.echo(f"error: {error.format_message()}", err=True)
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("error: interrupted", err=True)
+        return 130
+    except BrokenPipeError:
+        _forget_stdout()
+        return 141
+    except Exception as error:  # the last resort: one line instead of a traceback
+        return _internal_error(error, "-v" in arguments or "--verbose" in arguments)
+
+
+def _forget_stdout() -> None:
+    """Whoever read us is gone: keep the interpreter from flushing to them at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _internal_error(error: Exception, verbose: bool) -> int:
+    cause = (str(error).splitlines() or [""])[0][:200]
+    click.echo(f"error: internal: {type(error).__name__}: {cause}", err=True)
+    if verbose:
+        import traceback
+
+        click.echo(traceback.format_exc(), err=True)
+    else:
+        click.echo("hint: this is a defect of iachygiene; run again with -v to report it", err=True)
+    return 4

@@ -1,0 +1,47 @@
+"""Where a process of ours begins: the command line and the pre-commit hooks."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+
+
+def begin() -> None:
+    """Set the process up: collection of cycles off, and signals that end it with their code.
+
+    Our trees have no cycles, and looking for some takes half of a run; see "Speed" in the
+    documentation of the design.
+    """
+    import atexit
+    import gc
+    import signal
+
+    gc.disable()
+    atexit.register(gc.freeze)
+    for name, code in (("SIGTERM", 143), ("SIGHUP", 129)):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda *_, code=code: sys.exit(code))
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command `iachygiene`; gives the exit code."""
+    begin()
+    from iachygiene.commands import run
+
+    return run(list(sys.argv[1:] if arguments is None else arguments))
+
+
+def hook(name: str, *preset: str) -> Callable[..., int]:
+    """The `main` of a hook module: `scan` with preset options, file names as the focus."""
+
+    def main(arguments: Sequence[str] | None = None) -> int:
+        begin()
+        from iachygiene.commands import run
+
+        given = list(sys.argv[1:] if arguments is None else arguments)
+        return run(["scan", "--hook", name, *preset, *given])
+
+    return main

@@ -1,0 +1,375 @@
+"""The pipeline: discover, judge, link, suppress, fix, and one result at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from iachygiene.discover import Discovered, Focus, Listing, discover
+from iachygiene.files import Tree
+from iachygiene.judge import Rules, Verdict, empty_verdict, judge, report_trouble, run_rule
+from iachygiene.model import (
+    Broken,
+    Finding,
+    Job,
+    Muted,
+    Result,
+    Severity,
+    SourceFile,
+    ToolStatus,
+    Unchecked,
+)
+
+if TYPE_CHECKING:
+    from iachygiene.config import Config
+    from iachygiene.suppress import Suppression
+
+MAX_PASSES = 10
+"""Passes of fixing; a fix can uncover the next."""
+
+_INCOMPLETE = frozenset(("timed-out", "crashed", "garbage"))
+_ABSENT = frozenset(("missing", "too-old"))
+
+
+class Options(NamedTuple):
+    """What a caller may ask of one scan, beyond the configuration.
+
+    `explicit` are the files named one by one, `kinds` narrows to some. `engine` is "auto",
+    "builtin", "terraform" or "tofu". `required` are the codes of rules that were asked for
+    by name, so that the program they need must be there. `workers` is a number of processes,
+    0 for as many as pay. `today` is a date like 2027-01-31, "" for the clock's.
+    """
+
+    focus: Focus = Focus()
+    explicit: frozenset[str] = frozenset()
+    kinds: frozenset[str] = frozenset()
+    engine: str = "auto"
+    required: frozenset[str] = frozenset()
+    trust_providers: bool = False
+    workers: int = 0
+    fix: bool = False
+    unsafe_fixes: bool = False
+    suppressions: bool = True
+    strict: bool = False
+    today: str = ""
+
+
+class Scan(NamedTuple):
+    """A result, the sources it speaks of, and what fixes made of files, not yet written."""
+
+    result: Result
+    files: Mapping[str, SourceFile]
+    tree: Tree
+    kinds: Mapping[str, str]
+
+
+def scan(
+    root: str = ".", focus: Sequence[str] = (), config: Config | None = None, **options: Any
+) -> Result:
+    """Judge the files of a directory and give the combined result; nothing is written.
+
+    `focus` are files and directories, relative to `root`, that the findings are to be
+    about. `options` are fields of `Options`. Raises `ConfigError` on a configuration that
+    does not hold.
+    """
+    from iachygiene.config import load
+    from iachygiene.discover import locate
+
+    place = locate(list(focus), root)
+    chosen = Options(focus=place.focus, explicit=place.explicit, **options)
+    return run(place.root, place.listing, config or load(place.root), chosen).result
+
+
+def run(root: str, listing: Listing, config: Config, options: Options) -> Scan:
+    """The whole pipeline over one root."""
+    from iachygiene.programs import Programs
+
+    started = perf_counter()
+    listed = frozenset(listing.paths)
+    tree = Tree(root, listed=listed, explicit=options.explicit, max_size=config.max_file_size)
+    rules = Rules(config)
+    programs = Programs(tree, config, options)
+    found = discover(
+        tree,
+        listing,
+        kinds=options.kinds,
+        excluded=config.excluded,
+        kind_override=config.kind_of,
+        settings=programs.settings,
+    )
+    touched = [job for job in found.jobs if any(map(options.focus.holds, job.paths))]
+    listed_at = perf_counter()
+    programs.start(touched, rules)
+    verdicts = judge_all(touched, tree, rules, config, options.workers)
+    linked = _facts_elsewhere(found.jobs, touched, tree, rules)
+    whole = _judge_tree(found, tree, rules, options)
+    said = programs.finish(rules)
+    judged_at = perf_counter()
+
+    def settle() -> Result:
+        return _settle(
+            [*verdicts, whole, said], linked, found, programs.statuses(), tree, rules, options
+        )
+
+    result = settle()
+    if options.fix:
+        result = _fix(result, settle, touched, verdicts, said, tree, rules, options)
+    ended_at = perf_counter()
+    spans = {
+        "discover": listed_at - started,
+        "judge": judged_at - listed_at,
+        "settle": ended_at - judged_at,
+    }
+    result = result._replace(
+        seconds=ended_at - started, timings=_timings(spans, [*verdicts, whole, said])
+    )
+    return Scan(result, _sources(result, tree), tree, found.kinds)
+
+
+def judge_all(
+    jobs: Sequence[Job], tree: Tree, rules: Rules, config: Config, workers: int
+) -> list[Verdict]:
+    """A verdict for each job, from worker processes where the work is worth starting them."""
+    from iachygiene.worker import judge_in_workers, worthwhile
+
+    count = worthwhile(jobs, tree, workers)
+    if count > 1:
+        return judge_in_workers(jobs, tree, rules, config, count)
+    return [judge(job, tree, rules, timeout=config.unit_timeout) for job in jobs]
+
+
+def _facts_elsewhere(
+    jobs: Sequence[Job], touched: Sequence[Job], tree: Tree, rules: Rules
+) -> list[Verdict]:
+    """The facts of jobs out of focus, where rules across languages have a use for them."""
+    from iachygiene.parse.project import needs_facts_of
+
+    if len(touched) == len(jobs) or not rules.config.wants_language("project"):
+        return []
+    judged = {id(job) for job in touched}
+    wanted = [job for job in needs_facts_of(jobs) if id(job) not in judged]
+    return [judge(job, tree, rules, facts_only=True) for job in wanted]
+
+
+def _judge_tree(found: Discovered, tree: Tree, rules: Rules, options: Options) -> Verdict:
+    """What discovery met: files that could not be looked into, paths that are no files."""
+    verdict = empty_verdict()
+    for trouble in found.troubles:
+        if options.focus.holds(trouble.location.path):
+            report_trouble(trouble, tree, rules, verdict)
+    verdict.unchecked.extend(found.unchecked)
+    return verdict
+
+
+def _settle(
+    verdicts: Sequence[Verdict],
+    linked: Sequence[Verdict],
+    found: Discovered,
+    statuses: Sequence[ToolStatus],
+    tree: Tree,
+    rules: Rules,
+    options: Options,
+) -> Result:
+    """One result: project rules, suppression, focus and order."""
+    config = rules.config
+    project = _judge_project([*verdicts, *linked], rules)
+    findings = [finding for verdict in (*verdicts, project) for finding in verdict.findings]
+    findings, muted = _muted_by_config(_without_duplicates(findings), rules)
+    judged = empty_verdict()
+    if options.suppressions:
+        findings, by_comment = _suppress(findings, verdicts, statuses, tree, rules, options, judged)
+        muted += by_comment
+    findings = _give_way([*findings, *judged.findings], rules)
+    kept = [one for one in findings if _shown(one, config, options.focus)]
+    muted = [one for one in muted if _shown(one.finding, config, options.focus)]
+    crashes = [crash for verdict in (*verdicts, project, judged) for crash in verdict.crashes]
+    unchecked = sorted({one for verdict in verdicts for one in verdict.unchecked})
+    result = Result(
+        findings=sorted(kept, key=_order),
+        muted=sorted(muted, key=lambda one: _order(one.finding)),
+        unchecked=unchecked,
+        tools=statuses,
+        crashes=sorted(crashes),
+        counts=_counts(found.kinds, options.focus),
+        config=config.file,
+        config_digest=config.digest,
+        exit_code=0,
+        seconds=0.0,
+        timings={},
+    )
+    return result._replace(exit_code=exit_code(result, config.fail_on, strict=options.strict))
+
+
+def exit_code(result: Result, fail_on: Severity | None, *, strict: bool = False) -> int:
+    """1 for findings that fail, 3 for what could not be checked, else 0."""
+    if fail_on is not None and any((one.severity or 0) >= fail_on for one in result.findings):
+        return 1
+    broken = any(tool.status in _INCOMPLETE for tool in result.tools)
+    absent = any(tool.status in _ABSENT for tool in result.tools if tool.required or strict)
+    if result.crashes or broken or absent or (strict and result.unchecked):
+        return 3
+    return 3 if strict and not result.counts else 0
+
+
+def is_complete(result: Result) -> bool:
+    """Whether everything in reach was looked at: absent programs count as a gap here."""
+    gaps = _INCOMPLETE | _ABSENT
+    return not (
+        result.crashes or result.unchecked or any(tool.status in gaps for tool in result.tools)
+    )
+
+
+def _judge_project(verdicts: Iterable[Verdict], rules: Rules) -> Verdict:
+    from iachygiene.parse.project import Project
+
+    verdict = empty_verdict()
+    facts = [fact for one in verdicts for fact in one.facts]
+    if facts and rules.config.wants_language("project"):
+        project = Project(facts)
+        for rule in rules.of("project").get(Project, ()):
+            run_rule(rule, project, "", rules.config, verdict)
+    return verdict
+
+
+def _without_duplicates(findings: Iterable[Finding]) -> list[Finding]:
+    """A file that is linked into two directories is judged twice and reported once."""
+    seen: dict[Any, Finding] = {}
+    for one in findings:
+        seen.setdefault((one.rule, one.location[:2], one.message, one.object), one)
+    return list(seen.values())
+
+
+def _muted_by_config(
+    findings: Sequence[Finding], rules: Rules
+) -> tuple[list[Finding], list[Muted]]:
+    from iachygiene.rule import get
+
+    kept, muted = [], []
+    for finding in findings:
+        if rules.config.ignored_at(get(finding.rule), finding.location.path):
+            muted.append(Muted(finding, "config"))
+        else:
+            kept.append(finding)
+    return kept, muted
+
+
+def _suppress(
+    findings: Sequence[Finding],
+    verdicts: Sequence[Verdict],
+    statuses: Sequence[ToolStatus],
+    tree: Tree,
+    rules: Rules,
+    options: Options,
+    judged: Verdict,
+) -> tuple[list[Finding], list[Muted]]:
+    comments = [comment for verdict in verdicts for comment in verdict.comments]
+    if not comments:
+        return list(findings), []
+    from iachygiene.suppress import Suppression, suppress, with_verdict
+
+    kept, muted, suppressions = suppress(
+        findings, comments, today=options.today, require_reason=rules.config.require_reason
+    )
+    absent = any(status.status not in ("ok", "findings", "not-needed") for status in statuses)
+    for suppression in suppressions:
+        unit = with_verdict(suppression, tree, rules.config, programs_ran=not absent)
+        for rule in rules.of("toolkit").get(Suppression, ()):
+            run_rule(rule, unit, unit.location.path, rules.config, judged)
+    return kept, muted
+
+
+def _give_way(findings: Sequence[Finding], rules: Rules) -> list[Finding]:
+    """Findings of rules that give way hand their related places to the finding they yield to."""
+    from iachygiene.rule import get
+
+    kept = list(findings)
+    for finding in findings:
+        yields_to = get(finding.rule).gives_way_to
+        if not yields_to:
+            continue
+        for index, other in enumerate(kept):
+            same = (other.location.path, other.object) == (finding.location.path, finding.object)
+            if other.rule in yields_to and same:
+                kept[index] = other._replace(related=(*other.related, *finding.related))
+                kept.remove(finding)
+                break
+    return kept
+
+
+def _shown(finding: Finding, config: Config, focus: Focus) -> bool:
+    if (finding.severity or 0) < config.min_severity:
+        return False
+    if focus.holds(finding.location.path):
+        return True
+    return any(focus.holds(place.path) for place in finding.related)
+
+
+def _order(finding: Finding) -> tuple[Any, ...]:
+    return (finding.location.path, finding.location.span, finding.rule, finding.message)
+
+
+def _counts(kinds: Mapping[str, str], focus: Focus) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for path, kind in kinds.items():
+        if focus.holds(path):
+            counts[kind] = counts.get(kind, 0) + 1
+    return dict(sorted(counts.items()))
+
+
+def _fix(
+    result: Result,
+    settle: Callable[[], Result],
+    jobs: Sequence[Job],
+    verdicts: list[Verdict],
+    said: Verdict,
+    tree: Tree,
+    rules: Rules,
+    options: Options,
+) -> Result:
+    """Apply fixes in `tree.overlay` and judge again, until nothing changes."""
+    from iachygiene.fix import apply
+
+    for _ in range(MAX_PASSES):
+        changed = apply(result.findings, tree, unsafe=options.unsafe_fixes)
+        if not changed:
+            break
+        for index, job in enumerate(jobs):
+            about = {one.location.path for one in verdicts[index].findings}
+            if not changed.isdisjoint(about.union(job.paths)):
+                verdicts[index] = judge(_built_in(job), tree, rules)
+        # What programs said of the old contents holds no more; the jobs above say it anew.
+        said.findings[:] = [one for one in said.findings if one.location.path not in changed]
+        result = settle()
+    return result
+
+
+def _built_in(job: Job) -> Job:
+    """The job with the built-in engine, which can judge what is not on disk yet."""
+    if job.settings.get("engine", "builtin") == "builtin":
+        return job
+    return job._replace(settings={**job.settings, "engine": "builtin"})
+
+
+def _sources(result: Result, tree: Tree) -> dict[str, SourceFile]:
+    places = [finding.location for finding in result.findings]
+    places += [place for finding in result.findings for place in finding.related]
+    places += [muted.finding.location for muted in result.muted]
+    places += [muted.at for muted in result.muted if muted.at]
+    sources: dict[str, SourceFile] = {}
+    for path in {place.path for place in places}:
+        try:
+            sources[path] = SourceFile(path, tree.raw(path))
+        except Broken:
+            continue
+    return sources
+
+
+def _timings(spans: Mapping[str, float], verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    by_rule: dict[str, float] = {}
+    for verdict in verdicts:
+        for name, seconds in verdict.seconds.items():
+            by_rule[name] = by_rule.get(name, 0.0) + seconds
+    parse = by_rule.pop("parse", 0.0)
+    slowest = sorted(by_rule.items(), key=lambda row: -row[1])[:10]
+    return {**spans, "parse": parse, "rules": sum(by_rule.values()), "slowest_rules": slowest}

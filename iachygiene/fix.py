@@ -1,0 +1,158 @@
+"""Applying the edits that findings carry: in memory first, to disk whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from iachygiene.files import Tree
+from iachygiene.model import Broken, Finding, Fix, SourceFile
+
+_NEVER_WRITTEN = frozenset((".git", ".terraform", "node_modules"))
+
+
+class NotWritten(Exception):
+    """A file that was left as it was; the message says why."""
+
+
+def apply(findings: Iterable[Finding], tree: Tree, *, unsafe: bool = False) -> frozenset[str]:
+    """Put the fixed contents of files into `tree.overlay`; gives the paths that changed.
+
+    A fix is applied whole or not at all. One that overlaps another waits for the next pass.
+    """
+    by_path: dict[str, list[Fix]] = defaultdict(list)
+    for finding in findings:
+        fix = finding.fix
+        if fix is not None and (fix.safe or unsafe) and may_be_written(finding.location.path, tree):
+            by_path[finding.location.path].append(fix)
+    changed = set()
+    for path, fixes in by_path.items():
+        try:
+            file = SourceFile(path, tree.judged(path))
+            after = fixed(file, fixes)
+        except Broken:
+            continue
+        if after != file.data:
+            tree.originals.setdefault(path, file.data)
+            tree.overlay[path] = after
+            changed.add(path)
+    return frozenset(changed)
+
+
+def fixed(file: SourceFile, fixes: Iterable[Fix]) -> bytes:
+    """The bytes of a file after those fixes that do not overlap an earlier one."""
+    text = file.text
+    taken: list[tuple[int, int, str]] = []
+    keep_mark = file.bom
+    for fix in sorted(fixes, key=lambda one: one.edits):
+        edits = [(edit.span.start, edit.span.end, edit.text) for edit in fix.edits]
+        if any(_overlap(edit, other) for edit in edits for other in taken):
+            continue
+        taken += edits
+        keep_mark = keep_mark and fix.keep_mark
+    for start, end, replacement in sorted(taken, reverse=True):
+        text = text[:start] + replacement + text[end:]
+    return (b"\xef\xbb\xbf" if keep_mark else b"") + text.encode()
+
+
+def _overlap(one: tuple[int, int, str], other: tuple[int, int, str]) -> bool:
+    if one[0] == other[0]:
+        return True
+    return one[0] < other[1] and other[0] < one[1]
+
+
+def may_be_written(path: str, tree: Tree) -> bool:
+    """Whether fixes may change a file: not what git ignores, links lead to, or tools own."""
+    if path not in tree.listed and path not in tree.explicit:
+        return False
+    if not _NEVER_WRITTEN.isdisjoint(path.split("/")):
+        return False
+    return not os.path.islink(tree.absolute(path))
+
+
+def unified_diff(tree: Tree) -> Iterator[str]:
+    """The pending changes of a tree as lines of a unified diff."""
+    from difflib import unified_diff as lines_of
+
+    for path in sorted(tree.overlay):
+        before = tree.originals[path].decode(errors="replace").splitlines(keepends=True)
+        after = tree.overlay[path].decode(errors="replace").splitlines(keepends=True)
+        for line in lines_of(before, after, f"a/{path}", f"b/{path}"):
+            yield line if line.endswith("\n") else line + "\n\\ No newline at end of file\n"
+
+
+def write_all(tree: Tree) -> Iterator[tuple[str, str]]:
+    """Write the pending changes; gives each path with why it was not written, "" if it was."""
+    for path in sorted(tree.overlay):
+        try:
+            write(tree.root, path, tree.originals[path], tree.overlay[path])
+            yield path, ""
+        except NotWritten as reason:
+            yield path, str(reason)
+
+
+def write(root: str, path: str, before: bytes, after: bytes) -> None:
+    """Replace the contents of one file by way of a temporary file beside it.
+
+    Raises `NotWritten` where the file is no longer what was judged, is no regular file
+    below the root, or cannot be replaced; it is untouched then.
+    """
+    target = os.path.join(root, path)
+    real = os.path.realpath(target)
+    if not real.startswith(os.path.realpath(root) + os.sep):
+        raise NotWritten("it lies outside the root")
+    temporary = ""
+    try:
+        found = os.lstat(target)
+        if not stat.S_ISREG(found.st_mode):
+            raise NotWritten("it is not a regular file")
+        with open(target, "rb") as file:
+            if file.read(len(before) + 1) != before:
+                raise NotWritten("it changed meanwhile")
+        if found.st_nlink > 1:
+            _write_in_place(target, before, after)
+            return
+        descriptor, temporary = _beside(target, stat.S_IMODE(found.st_mode))
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(after)
+            file.flush()
+            os.fsync(file.fileno())
+        _keep_owner(temporary, found)
+        os.replace(temporary, target)
+    except OSError as error:
+        raise NotWritten((error.strerror or "cannot be written").lower()) from None
+    finally:
+        if temporary and os.path.lexists(temporary):
+            os.unlink(temporary)
+
+
+def _beside(target: str, mode: int) -> tuple[int, str]:
+    directory, name = os.path.split(target)
+    path = os.path.join(directory, f".{name[:100]}.{os.urandom(8).hex()}")
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    os.fchmod(descriptor, mode)
+    return descriptor, path
+
+
+def _keep_owner(path: str, found: os.stat_result) -> None:
+    here = os.stat(path)
+    if (here.st_uid, here.st_gid) != (found.st_uid, found.st_gid):
+        try:
+            os.chown(path, found.st_uid, found.st_gid)
+        except OSError:
+            return
+
+
+def _write_in_place(target: str, before: bytes, after: bytes) -> None:
+    """A file with several names keeps them all; a copy lies beside it until it is done."""
+    descriptor, copy = _beside(target, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(before)
+        os.fsync(file.fileno())
+    with open(target, "r+b") as file:
+        file.write(after)
+        file.truncate()
+        os.fsync(file.fileno())
+    os.unlink(copy)

@@ -1,0 +1,200 @@
+"""One job judged: its units, their findings and facts. Runs in the parent and in workers."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from time import perf_counter
+from types import FrameType, ModuleType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from iachygiene.model import (
+    Broken,
+    Comment,
+    Crash,
+    Finding,
+    Job,
+    Location,
+    Trouble,
+    Unchecked,
+)
+from iachygiene.rule import LANGUAGES, Rule, load_language, rules_of
+
+if TYPE_CHECKING:
+    from iachygiene.config import Config
+    from iachygiene.files import Tree
+    from iachygiene.parse.project import Fact
+
+MAX_FINDINGS = 500
+"""Findings of one rule in one file; more are one finding that counts the rest."""
+
+
+class Verdict(NamedTuple):
+    """All that judging one job gave. `counts` are units by the name of their type."""
+
+    findings: list[Finding]
+    comments: list[Comment]
+    facts: list[Fact]
+    unchecked: list[Unchecked]
+    crashes: list[Crash]
+    counts: dict[str, int]
+    seconds: dict[str, float]
+
+
+def empty_verdict() -> Verdict:
+    """A verdict to fill."""
+    return Verdict([], [], [], [], [], defaultdict(int), defaultdict(float))
+
+
+class Rules:
+    """The enabled rules by the type of unit they judge, loaded a language at a time."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self._tables: dict[str, dict[type, list[Rule]]] = {}
+
+    def of(self, language: str) -> dict[type, list[Rule]]:
+        """Unit type to the enabled rules of one language."""
+        table = self._tables.get(language)
+        if table is None:
+            table = self._tables[language] = defaultdict(list)
+            if language == "toolkit" or self.config.wants_language(language):
+                for rule in rules_of(language):
+                    if self.config.enabled(rule, ""):
+                        table[rule.unit].append(rule)
+        return table
+
+
+def judge(
+    job: Job, tree: Tree, rules: Rules, *, facts_only: bool = False, timeout: float = 0
+) -> Verdict:
+    """Load the units of a job and run the rules on them.
+
+    With `facts_only` no rule runs. `timeout` in seconds bounds the whole job where the
+    system has timers; what takes longer is a finding at its first file.
+    """
+    verdict = empty_verdict()
+    parser = import_module(f"iachygiene.parse.{job.kind}")
+    try:
+        with _limit(timeout):
+            _judge_units(job, tree, rules, parser, verdict, facts_only)
+    except Broken as broken:
+        report_trouble(broken.trouble, tree, rules, verdict)
+    except _TookTooLong:
+        place = Location(job.paths[0])
+        message = f"judging took over {timeout:g} s"
+        report_trouble(Trouble("over-limit", place, message), tree, rules, verdict)
+    except Exception as error:
+        verdict.crashes.append(_crash(f"parse.{job.kind}", job.paths[0], error))
+    return verdict
+
+
+def _judge_units(
+    job: Job, tree: Tree, rules: Rules, parser: ModuleType, verdict: Verdict, facts_only: bool
+) -> None:
+    table = {} if facts_only else rules.of(job.kind)
+    facts: Callable[[Any], Iterable[Fact]] | None = getattr(parser, "facts", None)
+    comments: Callable[[Any], Iterable[Comment]] | None = getattr(parser, "comments", None)
+    tree.marked = False
+    started = perf_counter()
+    for unit in parser.load(job, tree):
+        loaded = perf_counter()
+        verdict.seconds["parse"] += loaded - started
+        kind = type(unit)
+        if kind is Trouble:
+            if not facts_only:
+                report_trouble(unit, tree, rules, verdict)
+        elif kind is Unchecked:
+            verdict.unchecked.append(unit)
+        else:
+            verdict.counts[kind.__name__] += 1
+            for rule in table.get(kind, ()):
+                run_rule(rule, unit, job.paths[0], rules.config, verdict)
+            if comments and tree.marked and not facts_only:
+                verdict.comments.extend(comments(unit))
+            if facts:
+                verdict.facts.extend(facts(unit))
+        started = perf_counter()
+
+
+def run_rule(rule: Rule, unit: object, path: str, config: Config, verdict: Verdict) -> None:
+    """Run one rule on one unit; what it raises becomes a crash of that rule alone."""
+    started = perf_counter()
+    found: list[Finding] = []
+    try:
+        options = config.options_of(rule, path)
+        found.extend(stamped(finding, rule, config) for finding in rule.check(unit, **options))
+    except _TookTooLong:
+        raise
+    except Exception as error:
+        verdict.crashes.append(_crash(rule.code, path, error))
+    verdict.findings.extend(_bounded(found) if len(found) > MAX_FINDINGS else found)
+    verdict.seconds[rule.code] += perf_counter() - started
+
+
+def stamped(finding: Finding, rule: Rule, config: Config) -> Finding:
+    """The finding with its rule's code, severity and aliases."""
+    return finding._replace(
+        rule=rule.code,
+        severity=config.severity_of(rule, finding.location.path, finding.severity),
+        aliases=rule.aliases if finding.aliases is None else finding.aliases,
+    )
+
+
+def _bounded(found: list[Finding]) -> Iterator[Finding]:
+    by_path: dict[str, int] = defaultdict(int)
+    for finding in found:
+        by_path[finding.location.path] += 1
+        if by_path[finding.location.path] <= MAX_FINDINGS:
+            yield finding
+        elif by_path[finding.location.path] == MAX_FINDINGS + 1:
+            last = finding
+            total = sum(one.location.path == last.location.path for one in found)
+            message = f"and {total - MAX_FINDINGS} more findings of this rule in this file"
+            yield last._replace(message=message, fix=None, related=())
+
+
+def report_trouble(trouble: Trouble, tree: Tree, rules: Rules, verdict: Verdict) -> None:
+    """Turn a trouble into the finding of its toolkit rule, or into something not checked."""
+    path = trouble.location.path
+    if trouble.kind == "outside":
+        verdict.unchecked.append(Unchecked(path, "link", trouble.message))
+    elif trouble.kind != "vanished" or path in tree.explicit:
+        load_language(LANGUAGES["HYG"])
+        for rule in rules.of("toolkit").get(Trouble, ()):
+            run_rule(rule, trouble, path, rules.config, verdict)
+
+
+def _crash(rule: str, path: str, error: Exception) -> Crash:
+    from traceback import format_exception
+
+    cause = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+    return Crash(rule, path, cause, "".join(format_exception(error)))
+
+
+class _TookTooLong(BaseException):
+    """Not an Exception, so that no rule can swallow it."""
+
+
+@contextmanager
+def _limit(seconds: float) -> Iterator[None]:
+    import signal
+    import threading
+
+    usable = seconds > 0 and hasattr(signal, "setitimer")
+    if not usable or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise _TookTooLong
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -1,0 +1,111 @@
+"""The external programs of one scan: which are wanted, and what they said.
+
+Programs wait outside Python, so they run in a thread beside the rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from iachygiene.judge import Rules, Verdict, empty_verdict, report_trouble, run_rule
+from iachygiene.model import Job, ToolStatus, Trouble, Unchecked
+
+if TYPE_CHECKING:
+    from threading import Thread
+
+    from iachygiene.config import Config
+    from iachygiene.engine import Options
+    from iachygiene.files import Tree
+
+_FORMAT_RULES = ("TF001", "TF002")
+_VALIDATE_RULES = ("TF501", "TF502")
+
+
+class Programs:
+    """Terraform or OpenTofu, as far as the enabled rules ask for them."""
+
+    def __init__(self, tree: Tree, config: Config, options: Options) -> None:
+        self.tree = tree
+        self.config = config
+        self.required = options.required
+        tool = config.tool("terraform")
+        self.engine = _engine(options.engine, tool["policy"], tree.root)
+        self.settings: dict[str, Mapping[str, Any]] = {
+            "compose": config.settings("compose"),
+            "dockerfile": config.settings("dockerfile"),
+            "kubernetes": config.settings("kubernetes"),
+            "npm": config.settings("npm"),
+            "terraform": {**config.settings("terraform"), "engine": self.engine},
+        }
+        self._asked = {
+            **tool,
+            "engine": self.engine,
+            "required": False,
+            "trust_providers": options.trust_providers,
+        }
+        self._wanted: frozenset[str] = frozenset()
+        self._said: list[Any] = []
+        self._thread: Thread | None = None
+
+    def start(self, jobs: Sequence[Job], rules: Rules) -> None:
+        """Start what is wanted for these jobs; returns at once."""
+        mine = [job for job in jobs if job.kind == "terraform"]
+        if not mine or not self.config.wants_language("terraform"):
+            return
+        enabled = {rule.code for table in rules.of("terraform").values() for rule in table}
+        wanted = enabled.intersection(_VALIDATE_RULES)
+        if self.engine != "builtin":
+            wanted |= enabled.intersection(_FORMAT_RULES)
+        self._wanted = frozenset(wanted)
+        required = bool(self.required.intersection(_VALIDATE_RULES))
+        self._asked["required"] = required
+        self._asked["trust_providers"] = self._asked["trust_providers"] or required
+        if wanted:
+            from threading import Thread
+
+            self._thread = Thread(target=self._run, args=(mine,), daemon=True)
+            self._thread.start()
+
+    def _run(self, jobs: Sequence[Job]) -> None:
+        from iachygiene.wrap.terraform import units
+
+        try:
+            self._said.extend(units(jobs, self.tree, self._wanted, self._asked))
+        except Exception as error:  # a defect of ours must not look like a clean run
+            self._said.append(
+                ToolStatus("terraform", "terraform", "crashed", detail=f"{type(error).__name__}")
+            )
+
+    def finish(self, rules: Rules) -> Verdict:
+        """Wait for the programs and judge what they said."""
+        verdict = empty_verdict()
+        if self._thread is not None:
+            self._thread.join()
+        table = rules.of("terraform") if self._said else {}
+        for unit in self._said:
+            if isinstance(unit, Trouble):
+                report_trouble(unit, self.tree, rules, verdict)
+            elif isinstance(unit, Unchecked):
+                verdict.unchecked.append(unit)
+            elif not isinstance(unit, ToolStatus):
+                for rule in table.get(type(unit), ()):
+                    run_rule(rule, unit, "", self.config, verdict)
+        return verdict
+
+    def statuses(self) -> list[ToolStatus]:
+        """How each program ended, in a fixed order."""
+        said = [unit for unit in self._said if isinstance(unit, ToolStatus)]
+        return sorted(said, key=lambda status: status.check)
+
+
+def _engine(asked: str, policy: str, root: str) -> str:
+    """The program that formats Terraform files: "builtin" where none is to be had."""
+    if asked in ("builtin", "terraform", "tofu"):
+        return asked
+    if policy == "never":
+        return "builtin"
+    from iachygiene.tools import TERRAFORM
+
+    found = TERRAFORM.find(root)
+    return TERRAFORM.name if found else "builtin"
