@@ -1,0 +1,8 @@
+"""Hook `iachygiene-all`: the whole repository, whatever changed."""
+
+from iachygiene.cli import hook
+
+main = hook("iachygiene-all")
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,8 @@
+"""Hook `iachygiene-fix`: everything, and safe repairs."""
+
+from iachygiene.cli import hook
+
+main = hook("iachygiene-fix", "--fix")
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,8 @@
+"""Hook `npm-sourcemaps`: npm packages ship no source maps."""
+
+from iachygiene.cli import hook
+
+main = hook("npm-sourcemaps", "--kind", "npm")
+
+if __name__ == "__main__":
+    raise SystemExit(main())
