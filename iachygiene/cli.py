@@ -34,14 +34,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run(list(sys.argv[1:] if arguments is None else arguments))
 
 
-def hook(name: str, *preset: str) -> Callable[..., int]:
-    """The `main` of a hook module: `scan` with preset options, file names as the focus."""
+def hook(
+    name: str,
+    *,
+    select: Sequence[str] = (),
+    kinds: Sequence[str] = (),
+    fix: bool = False,
+    all_files: bool = False,
+) -> Callable[..., int]:
+    """The `main` of a hook module: `scan` with a preset, file names as the focus.
+
+    `all_files` is for hooks that are given no names and look at the whole repository.
+    """
+    preset = ["scan", "--hook", name]
+    preset += [word for code in select for word in ("--select", code)]
+    preset += [word for kind in kinds for word in ("--kind", kind)]
+    preset += ["--fix"] if fix else []
 
     def main(arguments: Sequence[str] | None = None) -> int:
         begin()
         from iachygiene.commands import run
 
         given = list(sys.argv[1:] if arguments is None else arguments)
-        return run(["scan", "--hook", name, *preset, *given])
+        if not (all_files or any(not word.startswith("-") for word in given)):
+            return 0
+        return run([*preset, *given])
 
     return main

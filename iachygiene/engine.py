@@ -247,8 +247,9 @@ def _muted_by_config(
 
     kept, muted = [], []
     for finding in findings:
-        if rules.config.ignored_at(get(finding.rule), finding.location.path):
-            muted.append(Muted(finding, "config"))
+        pattern = rules.config.ignored(get(finding.rule), finding.location.path)
+        if pattern:
+            muted.append(Muted(finding, "config", pattern))
         else:
             kept.append(finding)
     return kept, muted

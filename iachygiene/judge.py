@@ -125,7 +125,11 @@ def run_rule(rule: Rule, unit: object, path: str, config: Config, verdict: Verdi
     found: list[Finding] = []
     try:
         options = config.options_of(rule, path)
-        found.extend(stamped(finding, rule, config) for finding in rule.check(unit, **options))
+        found.extend(
+            stamped(finding, rule, config)
+            for finding in rule.check(unit, **options)
+            if config.enabled(rule, finding.location.path)
+        )
     except _TookTooLong:
         raise
     except Exception as error:

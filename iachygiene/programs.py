@@ -30,16 +30,14 @@ class Programs:
         self.config = config
         self.required = options.required
         tool = config.tool("terraform")
-        self.engine = _engine(options.engine, tool["policy"], tree.root)
-        self.settings: dict[str, Mapping[str, Any]] = {
-            "compose": config.settings("compose"),
-            "dockerfile": config.settings("dockerfile"),
-            "kubernetes": config.settings("kubernetes"),
-            "npm": config.settings("npm"),
-            "terraform": {**config.settings("terraform"), "engine": self.engine},
+        self.engine = _engine(options.engine, tool.policy, tree.root)
+        terraform = {**config.settings.get("terraform", {}), "engine": self.engine}
+        self.settings: Mapping[str, Mapping[str, Any]] = {
+            **config.settings,
+            "terraform": terraform,
         }
-        self._asked = {
-            **tool,
+        self._asked: dict[str, Any] = {
+            **tool._asdict(),
             "engine": self.engine,
             "required": False,
             "trust_providers": options.trust_providers,

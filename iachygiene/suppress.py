@@ -6,7 +6,17 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from iachygiene.model import Comment, Edit, Finding, Fix, Location, Muted, SourceFile, Span
+from iachygiene.model import (
+    Comment,
+    Edit,
+    Finding,
+    Fix,
+    Location,
+    Muted,
+    Severity,
+    SourceFile,
+    Span,
+)
 from iachygiene.rule import LANGUAGES, Rule, all_rules, get, rules_of
 
 if TYPE_CHECKING:
@@ -23,7 +33,8 @@ class Suppression(NamedTuple):
     """One own-form comment and what became of it.
 
     `words` are its codes, names and prefixes as written. `unused` are the words that muted
-    nothing. `expired` says its date is past. `fix` takes out what is unused.
+    nothing; `severity` is what the configuration makes of that, None for the rule's own.
+    `expired` says its date is past. `fix` takes out what is unused.
     """
 
     location: Location
@@ -35,6 +46,7 @@ class Suppression(NamedTuple):
     until: str = ""
     unused: tuple[str, ...] = ()
     expired: bool = False
+    severity: Severity | None = None
     fix: Fix | None = None
 
 
@@ -178,15 +190,15 @@ def with_verdict(
     def ran(word: str) -> bool:
         rules = named.get(word)
         if rules is None:
-            return config.is_default_selection
+            return "DEFAULT" in config.value("select")
         return all(
             config.enabled(rule, path) and (programs_ran or not rule.needs) for rule in rules
         )
 
     unused = tuple(word for word in suppression.unused if ran(word))
-    if not unused:
+    if not unused or config.unused_suppressions is None:
         return suppression._replace(unused=())
-    judged = suppression._replace(unused=unused)
+    judged = suppression._replace(unused=unused, severity=config.unused_suppressions)
     return judged._replace(fix=removal(judged, SourceFile(path, tree.raw(path))))
 
 

@@ -26,7 +26,8 @@ def unused_suppression(suppression: Suppression) -> Findings:
     """
     if suppression.unused and not suppression.problem and not suppression.expired:
         words = ", ".join(suppression.unused)
-        yield at(suppression, f"the suppression of {words} mutes nothing", fix=suppression.fix)
+        message = f"the suppression of {words} mutes nothing"
+        yield at(suppression, message, fix=suppression.fix, severity=suppression.severity)
 
 
 @rule("HYG007", Suppression, Severity.WARNING)

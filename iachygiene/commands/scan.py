@@ -1,0 +1,253 @@
+"""`scan`: check files and report the combined result."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from iachygiene.commands import Common
+
+if TYPE_CHECKING:
+    from iachygiene.config import Config
+    from iachygiene.discover import Place
+    from iachygiene.engine import Scan
+    from iachygiene.report.options import ReportOptions
+
+FORMATS = ("text", "concise", "json", "sarif", "github", "markdown")
+LEVELS = ("info", "warning", "error")
+
+
+def _codes(_context: click.Context, _option: click.Parameter, values: Sequence[str]) -> list[str]:
+    return [word.strip() for value in values for word in value.split(",") if word.strip()]
+
+
+def _rule_options(command: Any) -> Any:
+    for name, text in (
+        ("--extend-ignore", "Leave these rules out too."),
+        ("--extend-select", "Run these rules too."),
+        ("--ignore", "Leave these rules out."),
+        ("--select", "Run these rules: codes, names, prefixes, peers' names, ALL, DEFAULT."),
+    ):
+        command = click.option(name, multiple=True, metavar="CODES", callback=_codes, help=text)(
+            command
+        )
+    return command
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@_rule_options
+@click.option(
+    "--kind",
+    "kinds",
+    multiple=True,
+    type=click.Choice(["dockerfile", "kubernetes", "compose", "terraform", "npm", "project"]),
+    help="Only this kind of file; repeatable.",
+)
+@click.option("--min-severity", type=click.Choice(LEVELS), help="Leave out what is below.")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="Replace the excluded paths.")
+@click.option("--extend-exclude", multiple=True, metavar="GLOB", help="Exclude these too.")
+@click.option("--force-exclude", is_flag=True, help="Exclude also what is named explicitly.")
+@click.option("--no-gitignore", is_flag=True, help="Look at what git ignores as well.")
+@click.option("--files-from", metavar="FILE", help="Read paths from a file; - is stdin.")
+@click.option("--fix", is_flag=True, help="Apply safe fixes.")
+@click.option("--unsafe-fixes", is_flag=True, help="Apply the other fixes too.")
+@click.option("--diff", is_flag=True, help="Write nothing, print the fixes as a diff.")
+@click.option("--fixable", is_flag=True, help="Report only findings that carry a fix.")
+@click.option(
+    "--fail-on", type=click.Choice([*LEVELS, "never"]), help="Lowest severity for exit code 1."
+)
+@click.option("--strict", is_flag=True, help="Anything not checked gives exit code 3.")
+@click.option("--exit-zero", is_flag=True, help="Findings give exit code 0.")
+@click.option("--no-suppressions", is_flag=True, help="Report what comments mute as well.")
+@click.option("--format", "format_", type=click.Choice(FORMATS), help="What stdout gets.")
+@click.option(
+    "--report",
+    "reports",
+    multiple=True,
+    metavar="FMT=PATH",
+    envvar="IACHYGIENE_REPORTS",
+    show_envvar=True,
+    help="Also write this report; repeatable.",
+)
+@click.option("--statistics", is_flag=True, help="Counts by rule.")
+@click.option("--show-files", is_flag=True, help="List the files and their kinds, then stop.")
+@click.option("--show-config", is_flag=True, help="Print the settings in force, then stop.")
+@click.option(
+    "--max-findings", type=click.IntRange(min=0), metavar="N", help="Print N, count the rest."
+)
+@click.option("--tool", "tools", multiple=True, metavar="NAME=auto|always|never")
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "builtin", "terraform", "tofu"]),
+    default="auto",
+    show_default=True,
+    help="What formats Terraform files.",
+)
+@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Processes.")
+@click.option("--trust-providers", is_flag=True, help="Let validate use installed providers.")
+@click.option("--today", metavar="DATE", default="", help="The date that suppressions see.")
+@click.option("--reproducible", is_flag=True, help="Leave dates and times out of reports.")
+@click.option("--hook", metavar="ID", hidden=True)
+@click.pass_context
+def command(context: click.Context, /, paths: tuple[str, ...], **given: Any) -> int:
+    """Check files and report one combined result.
+
+    Without PATH, everything in the repository around the working directory is checked.
+    Exit codes: 0 clean, 1 findings, 2 usage, 3 incomplete, 4 internal.
+    """
+    from iachygiene.config import ConfigError
+
+    common: Common = context.obj or Common()
+    try:
+        return _scan(paths, given, common)
+    except ConfigError as error:
+        click.echo(str(error), err=True)
+        return 2
+
+
+def _scan(paths: Sequence[str], given: Mapping[str, Any], common: Common) -> int:
+    from iachygiene.discover import locate
+
+    named = [*paths, *_paths_from(given["files_from"])]
+    if given["hook"]:
+        named = [path for path in named if os.path.lexists(path)]
+        if paths and not named:
+            return 0
+    try:
+        place = locate(named, gitignore=not given["no_gitignore"])
+    except FileNotFoundError as missing:
+        raise click.UsageError(f"no such file or directory: {missing.args[0]}") from None
+    config = _configuration(place.root, given, common)
+    if given["show_config"]:
+        click.echo(config.show(), nl=False)
+        return 0
+    scan = _run(place, config, given)
+    if given["show_files"]:
+        for path, kind in scan.kinds.items():
+            if place.focus.holds(path):
+                click.echo(f"{kind:<12}{path}")
+        return 0
+    return _finish(scan, place, config, given, common)
+
+
+def _paths_from(source: str | None) -> list[str]:
+    if source is None:
+        return []
+    if source == "-":
+        data = sys.stdin.buffer.read()
+    else:
+        try:
+            with open(source, "rb") as file:
+                data = file.read()
+        except OSError as error:
+            reason = (error.strerror or "cannot be read").lower()
+            raise click.UsageError(f"{source}: {reason}") from None
+    separator = b"\0" if b"\0" in data else b"\n"
+    return [os.fsdecode(line) for line in data.split(separator) if line]
+
+
+def _configuration(root: str, given: Mapping[str, Any], common: Common) -> Config:
+    from iachygiene.config import load
+
+    config = load(root, file=common.config, isolated=common.isolated)
+    for warning in config.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    changes: dict[str, Any] = {}
+    for option, key in (
+        ("select", "select"),
+        ("ignore", "ignore"),
+        ("extend_select", "extend-select"),
+        ("extend_ignore", "extend-ignore"),
+        ("exclude", "exclude"),
+        ("extend_exclude", "extend-exclude"),
+    ):
+        if given[option]:
+            changes[key] = list(given[option])
+    for option, key in (("min_severity", "min-severity"), ("fail_on", "fail-on")):
+        if given[option]:
+            changes[key] = given[option]
+    for word in given["tools"]:
+        name, _, policy = word.partition("=")
+        changes.setdefault("tools", {})[name] = {"policy": policy}
+    return config.with_command_line(changes) if changes else config
+
+
+def _run(place: Place, config: Config, given: Mapping[str, Any]) -> Scan:
+    from iachygiene.engine import Options, run
+
+    explicit = frozenset() if given["force_exclude"] or given["hook"] else place.explicit
+    fixing = given["fix"] or given["unsafe_fixes"] or given["diff"]
+    words = [*given["select"], *given["extend_select"]]
+    options = Options(
+        focus=place.focus,
+        explicit=explicit,
+        kinds=frozenset(given["kinds"]),
+        engine=given["engine"],
+        required=_required(words, given),
+        trust_providers=given["trust_providers"],
+        workers=1 if fixing else given["jobs"] or 0,
+        fix=fixing,
+        unsafe_fixes=given["unsafe_fixes"],
+        suppressions=not given["no_suppressions"],
+        strict=given["strict"],
+        today=given["today"],
+    )
+    return run(place.root, place.listing, config, options)
+
+
+def _required(words: Iterable[str], given: Mapping[str, Any]) -> frozenset[str]:
+    """Codes of rules that need a program and were asked for by name."""
+    by_tool = any(word.partition("=")[2] == "always" for word in given["tools"])
+    named = {word for word in words if word[:3] == "TF5"} or by_tool
+    if not named and not any(word.islower() for word in words):
+        return frozenset()
+    from iachygiene.rule import rules_of
+
+    needing = [rule for rule in rules_of("terraform") if rule.needs]
+    if by_tool:
+        return frozenset(rule.code for rule in needing)
+    return frozenset(
+        rule.code
+        for rule in needing
+        if any(
+            word == rule.name or (word[:3] == "TF5" and rule.code.startswith(word))
+            for word in words
+        )
+    )
+
+
+def _finish(
+    scan: Scan, place: Place, config: Config, given: Mapping[str, Any], common: Common
+) -> int:
+    """Write fixes and reports, and give the exit code."""
+    from iachygiene.report.options import ReportOptions
+
+    result = scan.result
+    code = result.exit_code
+    if given["fixable"]:
+        result = result._replace(findings=[one for one in result.findings if one.fix])
+    if given["diff"]:
+        from iachygiene.fix import unified_diff
+
+        lines = list(unified_diff(scan.tree))
+        click.echo("".join(lines), nl=False)
+        return max(code, 1) if lines and not given["exit_zero"] else 0
+    written = _write_fixes(scan, common)
+    options = ReportOptions.of(given, common, place, config, written=len(written.done))
+    failed = _write_reports(result, scan, given, config, options)
+    if not (common.quiet > 1 or (given["hook"] and _nothing_to_say(scan))):
+        for part in _render(given["format_"] or config.output_format, result, scan, options):
+            click.echo(part, nl=False)
+    if written.refused or failed:
+        return 4
+    if given["exit_zero"] and code == 1:
+        code = 0
+    if given["hook"] and written.done and code == 0:
+        code = 1
+    return code

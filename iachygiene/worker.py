@@ -1,0 +1,242 @@
+"""Worker processes: paths in, findings and facts out.
+
+`python -I -m iachygiene.worker` reads one line of JSON that describes the scan, then one
+line a job, and answers each with one line. A worker that dies or hangs loses only the job
+it was at, and that job is named.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from typing import IO, TYPE_CHECKING, Any
+
+from iachygiene.files import Tree
+from iachygiene.judge import Rules, Verdict, empty_verdict, judge, report_trouble
+from iachygiene.model import (
+    Comment,
+    Crash,
+    Edit,
+    Finding,
+    Fix,
+    Job,
+    Location,
+    Severity,
+    Span,
+    Trouble,
+    Unchecked,
+)
+
+if TYPE_CHECKING:
+    from iachygiene.config import Config
+
+WORTHWHILE = 1_500_000
+"""Bytes of work above which a second process pays, measured at about 0.25 s of one."""
+
+
+def worthwhile(jobs: Sequence[Job], tree: Tree, asked: int) -> int:
+    """How many processes to use: `asked`, or with 0 as many as the amount of work pays for."""
+    if len(jobs) < 2 or asked == 1:
+        return 1
+    if asked > 1:
+        return min(asked, len(jobs))
+    processors = os.cpu_count() or 1
+    if processors < 2 or sum(_weight(job, tree) for job in jobs) < WORTHWHILE:
+        return 1
+    return min(processors, 8, len(jobs))
+
+
+def _weight(job: Job, tree: Tree) -> int:
+    total = 0
+    for path in job.paths:
+        try:
+            total += os.stat(tree.absolute(path)).st_size
+        except OSError:
+            continue
+    return total
+
+
+def judge_in_workers(
+    jobs: Sequence[Job], tree: Tree, rules: Rules, config: Config, count: int
+) -> list[Verdict]:
+    """The verdict of each job, in their order; heaviest jobs first, one thread a worker."""
+    from queue import SimpleQueue
+    from threading import Thread
+
+    verdicts: list[Verdict | None] = [None] * len(jobs)
+    waiting: SimpleQueue[list[int] | None] = SimpleQueue()
+    order = sorted(range(len(jobs)), key=lambda index: -_weight(jobs[index], tree))
+    for batch in _batches(order, jobs, tree):
+        waiting.put(batch)
+    for _ in range(count):
+        waiting.put(None)
+
+    def tend() -> None:
+        worker = _Worker(tree, config)
+        while (batch := waiting.get()) is not None:
+            for index in batch:
+                answer = worker.ask(jobs[index])
+                if answer is None:
+                    answer = _lost(jobs[index], tree, rules, worker.why)
+                    worker = _Worker(tree, config)
+                verdicts[index] = answer
+        worker.stop()
+
+    threads = [Thread(target=tend, daemon=True) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return [verdict or empty_verdict() for verdict in verdicts]
+
+
+def _batches(order: Sequence[int], jobs: Sequence[Job], tree: Tree) -> Iterator[list[int]]:
+    """Runs of jobs of at least 32 kB, so that small ones do not pay a journey each."""
+    batch: list[int] = []
+    weight = 0
+    for index in order:
+        batch.append(index)
+        weight += _weight(jobs[index], tree)
+        if weight >= 32_768 or len(batch) >= 64:
+            yield batch
+            batch, weight = [], 0
+    if batch:
+        yield batch
+
+
+class _Worker:
+    """One process of ours and the pipes to it."""
+
+    def __init__(self, tree: Tree, config: Config) -> None:
+        from iachygiene.tools import start_own_module
+
+        self.why = ""
+        self.timeout = config.unit_timeout
+        self.process = start_own_module("iachygiene.worker")
+        self._send(
+            {
+                "root": tree.root,
+                "listed": sorted(tree.listed),
+                "explicit": sorted(tree.explicit),
+                "max_size": tree.max_size,
+                "config": config.dump(),
+            }
+        )
+
+    def ask(self, job: Job) -> Verdict | None:
+        """The verdict of a job, None where the worker did not live to give it."""
+        from threading import Timer
+
+        # The worker stops a slow rule itself; this is for what no timer in it can stop.
+        killer = Timer(self.timeout + 5, self.process.kill)
+        killer.daemon = True
+        killer.start()
+        try:
+            self._send([job.kind, job.directory, job.paths, dict(job.settings)])
+            answer = self.process.stdout.readline() if self.process.stdout else b""
+        except OSError:
+            answer = b""
+        finally:
+            killer.cancel()
+        if answer.endswith(b"\n"):
+            return _decoded(answer)
+        code = self.process.wait()
+        self.why = f"signal {-code}" if code < 0 else f"exit code {code}"
+        return None
+
+    def stop(self) -> None:
+        """Let the process end."""
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe:
+                pipe.close()
+        self.process.wait()
+
+    def _send(self, value: Any) -> None:
+        import json
+
+        if self.process.stdin:
+            self.process.stdin.write(json.dumps(value).encode() + b"\n")
+            self.process.stdin.flush()
+
+
+def _lost(job: Job, tree: Tree, rules: Rules, why: str) -> Verdict:
+    verdict = empty_verdict()
+    message = f"the checker died on this file ({why})"
+    report_trouble(Trouble("over-limit", Location(job.paths[0]), message), tree, rules, verdict)
+    return verdict
+
+
+def _encoded(verdict: Verdict) -> bytes:
+    import json
+
+    from iachygiene.parse.project import encode
+
+    parts = verdict._replace(facts=encode(verdict.facts))  # type: ignore[arg-type]
+    return json.dumps(parts).encode() + b"\n"
+
+
+def _decoded(line: bytes) -> Verdict:
+    import json
+
+    from iachygiene.parse.project import decode
+
+    findings, comments, facts, unchecked, crashes, counts, seconds = json.loads(line)
+    return Verdict(
+        [_finding(row) for row in findings],
+        [Comment(_location(row[0]), row[1], Span(*row[2]), row[3]) for row in comments],
+        decode(facts),
+        [Unchecked(*row) for row in unchecked],
+        [Crash(*row) for row in crashes],
+        counts,
+        seconds,
+    )
+
+
+def _location(row: Sequence[Any]) -> Location:
+    return Location(row[0], Span(*row[1]), row[2])
+
+
+def _finding(row: Sequence[Any]) -> Finding:
+    rule, severity, message, location, thing, related, aliases, fix = row
+    return Finding(
+        rule,
+        Severity(severity),
+        message,
+        _location(location),
+        thing,
+        tuple(_location(place) for place in related),
+        None if aliases is None else tuple(aliases),
+        fix and Fix(fix[0], tuple(Edit(Span(*one[0]), one[1]) for one in fix[1]), *fix[2:]),
+    )
+
+
+def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
+    """Answer jobs until the requests end."""
+    import json
+
+    from iachygiene.config import Config
+
+    first = json.loads(requests.readline())
+    tree = Tree(
+        first["root"],
+        listed=frozenset(first["listed"]),
+        explicit=first["explicit"],
+        max_size=first["max_size"],
+    )
+    config = Config.restore(first["config"])
+    rules = Rules(config)
+    for line in iter(requests.readline, b""):
+        kind, directory, paths, settings = json.loads(line)
+        job = Job(kind, directory, tuple(paths), settings)
+        answers.write(_encoded(judge(job, tree, rules, timeout=config.unit_timeout)))
+        answers.flush()
+
+
+if __name__ == "__main__":
+    import atexit
+    import gc
+
+    gc.disable()
+    atexit.register(gc.freeze)
+    serve(sys.stdin.buffer, sys.stdout.buffer)
