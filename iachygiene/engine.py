@@ -11,6 +11,7 @@ from iachygiene.files import Tree
 from iachygiene.judge import Rules, Verdict, empty_verdict, judge, report_trouble, run_rule
 from iachygiene.model import (
     Broken,
+    Crash,
     Finding,
     Job,
     Muted,
@@ -18,12 +19,10 @@ from iachygiene.model import (
     Severity,
     SourceFile,
     ToolStatus,
-    Unchecked,
 )
 
 if TYPE_CHECKING:
     from iachygiene.config import Config
-    from iachygiene.suppress import Suppression
 
 MAX_PASSES = 10
 """Passes of fixing; a fix can uncover the next."""
@@ -328,10 +327,14 @@ def _fix(
     rules: Rules,
     options: Options,
 ) -> Result:
-    """Apply fixes in `tree.overlay` and judge again, until nothing changes."""
+    """Apply fixes in `tree.overlay` and judge again, until nothing changes.
+
+    A file that does not parse after a pass is put back, and that is a crash of its rules.
+    """
     from iachygiene.fix import apply
 
     for _ in range(MAX_PASSES):
+        before = dict(tree.overlay)
         changed = apply(result.findings, tree, unsafe=options.unsafe_fixes)
         if not changed:
             break
@@ -339,10 +342,34 @@ def _fix(
             about = {one.location.path for one in verdicts[index].findings}
             if not changed.isdisjoint(about.union(job.paths)):
                 verdicts[index] = judge(_built_in(job), tree, rules)
+                broken = _unparsed(verdicts[index], changed)
+                if broken:
+                    _put_back(broken, before, tree)
+                    verdicts[index] = judge(_built_in(job), tree, rules)
+                    verdicts[index].crashes.extend(_broken_fix(path, result) for path in broken)
+                    return settle()
         # What programs said of the old contents holds no more; the jobs above say it anew.
         said.findings[:] = [one for one in said.findings if one.location.path not in changed]
         result = settle()
     return result
+
+
+def _unparsed(verdict: Verdict, changed: frozenset[str]) -> list[str]:
+    broken = {one.location.path for one in verdict.findings if one.rule == "HYG001"}
+    return sorted(broken & changed)
+
+
+def _put_back(paths: Iterable[str], before: Mapping[str, bytes], tree: Tree) -> None:
+    for path in paths:
+        if path in before:
+            tree.overlay[path] = before[path]
+        else:
+            del tree.overlay[path], tree.originals[path]
+
+
+def _broken_fix(path: str, result: Result) -> Crash:
+    rules = sorted({one.rule for one in result.findings if one.fix and one.location.path == path})
+    return Crash(", ".join(rules), path, "the fix made a file that does not parse", "")
 
 
 def _built_in(job: Job) -> Job:

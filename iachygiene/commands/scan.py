@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from iachygiene.config import Config
     from iachygiene.discover import Place
     from iachygiene.engine import Scan
+    from iachygiene.model import Result
     from iachygiene.report.options import ReportOptions
 
 FORMATS = ("text", "concise", "json", "sarif", "github", "markdown")
@@ -125,7 +126,8 @@ def _scan(paths: Sequence[str], given: Mapping[str, Any], common: Common) -> int
         raise click.UsageError(f"no such file or directory: {missing.args[0]}") from None
     config = _configuration(place.root, given, common)
     if given["show_config"]:
-        click.echo(config.show(), nl=False)
+        for name, value, origin in config.described():
+            click.echo(f"{name} = {value!r}  # {origin}")
         return 0
     scan = _run(place, config, given)
     if given["show_files"]:
@@ -228,26 +230,126 @@ def _finish(
     """Write fixes and reports, and give the exit code."""
     from iachygiene.report.options import ReportOptions
 
-    result = scan.result
-    code = result.exit_code
-    if given["fixable"]:
-        result = result._replace(findings=[one for one in result.findings if one.fix])
+    code = scan.result.exit_code
     if given["diff"]:
         from iachygiene.fix import unified_diff
 
-        lines = list(unified_diff(scan.tree))
-        click.echo("".join(lines), nl=False)
-        return max(code, 1) if lines and not given["exit_zero"] else 0
-    written = _write_fixes(scan, common)
-    options = ReportOptions.of(given, common, place, config, written=len(written.done))
-    failed = _write_reports(result, scan, given, config, options)
-    if not (common.quiet > 1 or (given["hook"] and _nothing_to_say(scan))):
-        for part in _render(given["format_"] or config.output_format, result, scan, options):
-            click.echo(part, nl=False)
-    if written.refused or failed:
-        return 4
+        difference = "".join(unified_diff(scan.tree))
+        click.echo(difference, nl=False)
+        return 1 if difference and not given["exit_zero"] else 0
+    changed, refused = _write_fixes(scan)
+    if given["hook"] and changed:
+        code = code or 1
     if given["exit_zero"] and code == 1:
         code = 0
-    if given["hook"] and written.done and code == 0:
-        code = 1
-    return code
+    result = scan.result._replace(exit_code=code)
+    if given["fixable"]:
+        result = result._replace(findings=[one for one in result.findings if one.fix])
+    forms = [
+        given["format_"] or config.output_format,
+        *(form for form, _ in _reports(given, config)),
+    ]
+    more = {"git": _commit(place) if {"json", "sarif", "markdown"}.intersection(forms) else None}
+    options = ReportOptions.of(given, common, sys.stdout, changed=changed, **more)
+    failed = False
+    for form, path in _reports(given, config):
+        failed |= not _write_report(form, path, result, scan, options.for_file())
+    silent = common.quiet > 1 or (given["hook"] and _nothing_to_say(scan, changed))
+    if not silent:
+        text = "".join(_render(forms[0], result, scan, options))
+        if result.counts or result.findings or forms[0] not in ("text", "concise"):
+            click.echo(text, nl=False)
+        else:
+            click.echo("nothing to check", err=True)
+    return 4 if refused or failed else code
+
+
+def _render(form: str, result: Result, scan: Scan, options: ReportOptions) -> Iterator[str]:
+    module = import_module(f"iachygiene.report.{form}")
+    parts: Iterator[str] = module.render(result, scan.files, options)
+    return parts
+
+
+def _write_fixes(scan: Scan) -> tuple[int, bool]:
+    """Write what fixes changed; gives how many files, and whether any could not be."""
+    if not scan.tree.overlay:
+        return 0, False
+    from iachygiene.fix import write_all
+
+    changed, refused = 0, False
+    for path, why in write_all(scan.tree):
+        if why:
+            click.echo(f"error: not fixed: {path!a}: {why}", err=True)
+            refused = True
+        else:
+            changed += 1
+    return changed, refused
+
+
+def _nothing_to_say(scan: Scan, changed: int) -> bool:
+    quiet = ("ok", "not-needed")
+    told = any(status.status not in quiet for status in scan.result.tools)
+    result = scan.result
+    return not (result.findings or result.crashes or result.unchecked or told or changed)
+
+
+def _reports(given: Mapping[str, Any], config: Config) -> list[tuple[str, str]]:
+    """Formats and paths of the reports that go to files."""
+    found = list(config.reports)
+    for word in given["reports"]:
+        form, equals, path = word.partition("=")
+        if form not in FORMATS or not equals or not path:
+            known = ", ".join(FORMATS)
+            raise click.UsageError(f"--report {word}: expected FMT=PATH, FMT one of {known}")
+        found.append((form, path))
+    paths = [path for _, path in found]
+    if len(set(paths)) < len(paths):
+        raise click.UsageError("two reports go to one path")
+    return found
+
+
+def _write_report(form: str, path: str, result: Result, scan: Scan, options: ReportOptions) -> bool:
+    """Write one report beside its place and rename it; false, with a message, where it fails."""
+    if path == "@summary":
+        summary = os.environ.get("GITHUB_STEP_SUMMARY")
+        if not summary:
+            click.echo("warning: no step summary here: GITHUB_STEP_SUMMARY is not set", err=True)
+            return True
+        return _append(summary, form, result, scan, options)
+    text = "".join(_render(form, result, scan, options))
+    temporary = f"{path}.{os.urandom(6).hex()}"
+    try:
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        with open(temporary, "x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        os.replace(temporary, path)
+    except OSError as error:
+        if os.path.lexists(temporary):
+            os.unlink(temporary)
+        return _not_written(path, error)
+    return True
+
+
+def _append(path: str, form: str, result: Result, scan: Scan, options: ReportOptions) -> bool:
+    try:
+        held = os.path.getsize(path) if os.path.exists(path) else 0
+        text = "".join(_render(form, result, scan, options._replace(room=options.room - held)))
+        with open(path, "a", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except OSError as error:
+        return _not_written(path, error)
+    return True
+
+
+def _not_written(path: str, error: OSError) -> bool:
+    reason = (error.strerror or "cannot be written").lower()
+    click.echo(f"error: report not written: {path!a}: {reason}", err=True)
+    return False
+
+
+def _commit(place: Place) -> Mapping[str, Any] | None:
+    if not place.listing.from_git:
+        return None
+    from iachygiene.git import head
+
+    return {"commit": head(place.root), "dirty": None, "base": None}
