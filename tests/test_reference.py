@@ -1,0 +1,103 @@
+"""The reference pages in docs/rules/ are what the docstrings say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from iachygiene.rule import LANGUAGES, Example, Rule, rules_of
+
+PAGES = Path(__file__).parent.parent / "docs" / "rules"
+RENEW = "renew with: pytest --update tests/test_reference.py"
+TITLES = {
+    "compose": "Compose",
+    "dockerfile": "Dockerfile",
+    "kubernetes": "Kubernetes",
+    "npm": "npm packages",
+    "project": "Across languages",
+    "terraform": "Terraform",
+    "toolkit": "The toolkit itself",
+}
+DEFAULTS = {"on": "on", "strict": "off, one of the strict ones", "off": "off"}
+
+
+def page(language: str) -> str:
+    rules = rules_of(language)
+    lines = [f"# {TITLES[language]}", "", "Generated from the rules; do not edit.", ""]
+    lines += ["| code | name | severity | default | fix | finds |", "|---|---|---|---|---|---|"]
+    for rule in rules:
+        fix = "yes" if rule.fixable else ""
+        link = f"[{rule.code}](#{rule.code.lower()}-{rule.name})"
+        lines.append(
+            f"| {link} | {rule.name} | {rule.severity.word} | {rule.default} | {fix}"
+            f" | {escaped(rule.summary)} |"
+        )
+    for rule in rules:
+        lines += ["", *section(rule)]
+    return "\n".join(lines) + "\n"
+
+
+def escaped(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;")
+
+
+def section(rule: Rule) -> Iterator[str]:
+    yield f"## {rule.code} {rule.name}"
+    yield ""
+    yield escaped(rule.summary)
+    yield ""
+    yield escaped(rule.explanation)
+    yield ""
+    fact = f"Severity {rule.severity.word}, {DEFAULTS[rule.default]} by default."
+    yield fact + (f" Needs {rule.needs}." if rule.needs else "")
+    if rule.aliases:
+        yield ""
+        yield "Also known as " + ", ".join(f"`{alias}`" for alias in rule.aliases) + "."
+    if rule.options:
+        yield ""
+        yield f"Options, under `[rules.{rule.name}]`:"
+        yield ""
+        for name, value in rule.options.items():
+            yield f"- `{name}` (default `{value!r}`): {rule.option_help[name]}"
+    for example in rule.examples:
+        yield from example_lines(example)
+
+
+def example_lines(example: Example) -> Iterator[str]:
+    remark = f": {example.remark}" if example.remark else ""
+    yield ""
+    yield f"{example.kind}{remark}"
+    yield ""
+    yield from block(example.files, example.links)
+    if example.fixed is not None:
+        yield ""
+        yield "Fixed"
+        yield ""
+        yield from block(example.fixed, {})
+
+
+def block(files: Mapping[str, str], links: Mapping[str, str]) -> Iterator[str]:
+    yield "````text"
+    for name, target in links.items():
+        yield f"-- {name} -> {target} --"
+    for name, text in files.items():
+        if len(files) > 1 or links:
+            yield f"-- {name} --"
+        yield text.removesuffix("\n").replace("\0", "\\0")
+    yield "````"
+
+
+@pytest.mark.parametrize("language", sorted(set(LANGUAGES.values())))
+def test_page_says_what_the_docstrings_say(language: str, update: bool) -> None:
+    path = PAGES / f"{language}.md"
+    text = page(language)
+    if update:
+        path.write_text(text, encoding="utf-8")
+    assert path.exists(), RENEW
+    assert path.read_text(encoding="utf-8") == text, RENEW
+
+
+def test_every_page_belongs_to_a_language() -> None:
+    assert {path.stem for path in PAGES.glob("*.md")} == set(LANGUAGES.values())
