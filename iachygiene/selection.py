@@ -1,0 +1,175 @@
+"""Which rules are meant, and what is said of them: words of a selection against rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from iachygiene.rule import Rule
+
+LANGUAGE_OF: Mapping[str, str] = {
+    "HYG": "toolkit",
+    "TF": "terraform",
+    "DF": "dockerfile",
+    "K8S": "kubernetes",
+    "KST": "kubernetes",
+    "ARG": "kubernetes",
+    "CO": "compose",
+    "NPM": "npm",
+    "PRJ": "project",
+}
+"""Prefix of a code to the folder of its rule, known without importing any rule."""
+
+ALWAYS_ON = frozenset(("HYG001", "HYG003", "HYG004", "HYG005", "HYG006"))
+"""Files that cannot be judged are reported whatever is selected."""
+
+EXACT = 100
+_COMMAND_LINE = 1_000_000
+
+
+class Term(NamedTuple):
+    """A word of a selection: which rules it names, how exactly, and how late it was said.
+
+    `text` is DEFAULT, ALL, a prefix, or (`rank` `EXACT`) a code.
+    """
+
+    text: str
+    rank: int
+    layer: int = 0
+
+    def names(self, rule: Rule) -> bool:
+        """Whether the rule is meant."""
+        if self.rank == EXACT:
+            return rule.code == self.text
+        if self.text == "DEFAULT":
+            return rule.default == "on"
+        return self.text == "ALL" or rule.code.startswith(self.text)
+
+    def beats(self, chosen: Term) -> bool:
+        """Whether this word of an ignore list stands against one of a select list.
+
+        What is said later wins; of two said in one place the more exact one does, and the
+        ignore where they are equal.
+        """
+        if self.layer == chosen.layer:
+            return self.rank >= chosen.rank
+        return self.layer > chosen.layer or self.rank > chosen.rank
+
+
+def terms(word: str, layer: int = 0) -> list[Term] | None:
+    """What a word stands for: DEFAULT, ALL, a prefix, a code, a name, an alias; None if nothing.
+
+    Codes and prefixes import the rules of their language alone, bare prefixes none.
+    """
+    if word in ("DEFAULT", "ALL"):
+        return [Term(word, 0, layer)]
+    if word in LANGUAGE_OF:
+        return [Term(word, len(word), layer)]
+    language = LANGUAGE_OF.get(word.rstrip("0123456789"))
+    if language is not None:
+        from iachygiene.rule import rules_of
+
+        codes = [rule.code for rule in rules_of(language)]
+        if word in codes:
+            return [Term(word, EXACT, layer)]
+        known = any(code.startswith(word) for code in codes)
+        return [Term(word, len(word), layer)] if known else None
+    from iachygiene.rule import find
+
+    return [Term(rule.code, EXACT, layer) for rule in find(word)] or None
+
+
+def nearest(word: str, among: Iterable[str]) -> str:
+    """The advice that names the nearest of some words, empty where none is near."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(word, list(among), 1)
+    return f"did you mean `{close[0]}`?" if close else ""
+
+
+def nearest_rule(word: str) -> str:
+    """The advice that names the nearest code, name or alias of a rule."""
+    from iachygiene.rule import all_rules
+
+    known = ["DEFAULT", "ALL", *LANGUAGE_OF]
+    for rule in all_rules():
+        known += [rule.code, rule.name, *rule.aliases]
+    return nearest(word, known) or nearest(word.upper(), known) or nearest(word.lower(), known)
+
+
+class View:
+    """What the configuration says of rules where a given set of overrides applies."""
+
+    def __init__(
+        self, read: Mapping[str, Any], given: Mapping[str, Any], parts: tuple[int, ...]
+    ) -> None:
+        overrides = read.get("overrides", ())
+        layers = [(0, read), *((number + 1, overrides[number]) for number in parts)]
+        layers.append((_COMMAND_LINE, given))
+        self.selected = _merged(layers, "select", ["DEFAULT"])
+        self.ignored = _merged(layers, "ignore", [])
+        self._severities = [
+            (term, said)
+            for layer, table in layers
+            for word, said in table.get("severity", {}).items()
+            for term in all_terms([word], layer)
+        ]
+        self._tables = [table.get("rules", {}) for _, table in layers if table.get("rules")]
+        self._enabled: dict[str, bool] = {}
+        self._options: dict[str, Mapping[str, Any]] = {}
+
+    def enabled(self, rule: Rule) -> bool:
+        known = self._enabled.get(rule.code)
+        if known is None:
+            against = [term for term in self.ignored if term.names(rule)]
+            loudest = self._loudest(rule)
+            if loudest is not None and loudest[1] == "off":
+                against.append(loudest[0])
+            known = self._enabled[rule.code] = any(
+                term.names(rule) and not any(other.beats(term) for other in against)
+                for term in self.selected
+            )
+        return known
+
+    def severity(self, rule: Rule) -> str | None:
+        loudest = self._loudest(rule) if self._severities else None
+        return None if loudest is None else loudest[1]
+
+    def _loudest(self, rule: Rule) -> tuple[Term, str] | None:
+        named = [(term, said) for term, said in self._severities if term.names(rule)]
+        return max(named, key=lambda pair: (pair[0].layer, pair[0].rank), default=None)
+
+    def options(self, rule: Rule) -> Mapping[str, Any]:
+        if not self._tables:
+            return {}
+        known = self._options.get(rule.code)
+        if known is None:
+            known = {}
+            for table in self._tables:
+                for name in (rule.code, rule.name, *rule.aliases):
+                    for option, value in table.get(name, {}).items():
+                        known[option.replace("-", "_")] = _like(rule.options[option], value)
+            self._options[rule.code] = known
+        return known
+
+
+def _merged(
+    layers: Sequence[tuple[int, Mapping[str, Any]]], name: str, default: list[str]
+) -> list[Term]:
+    found = all_terms(default, 0)
+    for layer, table in layers:
+        if name in table:
+            found = all_terms(table[name], layer)
+        found += all_terms(table.get("extend-" + name, ()), layer)
+    return found
+
+
+def all_terms(words: Iterable[str], layer: int) -> list[Term]:
+    return [term for word in words for term in terms(word, layer) or ()]
+
+
+def _like(default: object, value: Any) -> Any:
+    if isinstance(value, list):
+        return frozenset(value) if isinstance(default, frozenset | set) else tuple(value)
+    return value
