@@ -64,7 +64,7 @@ class Rule:
     is None for what no file says.
     """
 
-    __slots__ = ("_names", "glob", "location", "negated", "text", "what")
+    __slots__ = ("_names", "_needed", "glob", "location", "negated", "text", "what")
 
     def __init__(
         self, text: str, glob: Glob | _Paths, negated: bool, what: str, location: Location | None
@@ -75,6 +75,7 @@ class Rule:
         self.what = what
         self.location = location
         self._names: dict[str, bool] = {}
+        self._needed = glob.needed
 
     def hits(self, path: list[str], base: list[str] | None, partial: bool) -> bool:
         """Whether the rule speaks of the path, given as folded segments.
@@ -89,6 +90,8 @@ class Rule:
             if known is None:
                 known = self._names[name] = glob.matches_name(name)
             return known
+        if self._needed is not None and self._needed not in path and not (partial and self.negated):
+            return False
         if _either(glob, path):
             return True
         return partial and (
@@ -111,10 +114,11 @@ def _either(glob: Glob | _Paths, path: list[str], partial: bool = False) -> bool
 class _Paths:
     """What the rules `/path`, and `/path/**` for directories, match: npm 12's `files`."""
 
-    __slots__ = ("base_only", "directories", "is_short", "parents", "paths")
+    __slots__ = ("base_only", "directories", "is_short", "needed", "parents", "paths")
 
     def __init__(self, paths: Iterable[tuple[str, bool]]) -> None:
         self.base_only = self.is_short = False
+        self.needed = None
         self.paths: set[str] = set()
         self.directories: set[str] = set()
         self.parents: set[str] = {""}
@@ -155,13 +159,28 @@ class Step(NamedTuple):
 
 
 class _Directory:
-    """A directory being walked: its rule lists, and whether it was entered by its own name."""
+    """A directory being walked: its rule lists, and whether it was entered by its own name.
 
-    __slots__ = ("exact", "lists")
+    `first` and `last` exclude what npm never packs, `lists` are the ones between them.
+    """
 
-    def __init__(self, lists: list[list[Rule]], exact: bool) -> None:
+    __slots__ = ("exact", "first", "last", "lists")
+
+    def __init__(
+        self, first: list[Rule], lists: list[list[Rule]], last: list[Rule], exact: bool
+    ) -> None:
+        self.first = first
         self.lists = lists
+        self.last = last
         self.exact = exact
+
+
+_ODD_NAMES = frozenset(("cvs", "archived-packages", "config.gypi", "npm-debug.log"))
+
+
+def _is_odd(name: str) -> bool:
+    """Whether a built-in exclusion may speak of a folded name."""
+    return name.startswith(".") or name.endswith(".orig") or name in _ODD_NAMES
 
 
 def _verdict(
@@ -174,11 +193,17 @@ def _verdict(
     included, decider = True, None
     base = path[len(chain) - 1 :]
     last = len(chain) - 1
+    odd = any(map(_is_odd, path))
     for depth, directory in enumerate(chain):
         if not included and not directory.exact:
             return False, decider
+        lists = directory.lists
+        if odd:
+            lists = [directory.first, *lists, directory.last]
+        if not lists:
+            continue
         here = path[depth:]
-        for rules in directory.lists:
+        for rules in lists:
             for rule in rules:
                 if rule.negated != included and rule.hits(
                     here, None if depth == last else base, partial
@@ -190,11 +215,11 @@ def _verdict(
 class _Walk:
     """The walk of one package: the root, or a dependency that it bundles."""
 
-    def __init__(self, packer: _Packer, directory: str, prefix: str, lists: list[list[Rule]]) -> None:
+    def __init__(self, packer: _Packer, directory: str, prefix: str) -> None:
         self.packer = packer
         self.directory = directory
         self.prefix = prefix
-        self.directories = {"": _Directory(lists, exact=False)}
+        self.directories: dict[str, _Directory] = {}
         self.required: dict[str, list[str]] = {}
         self.files: list[str] = []
 
@@ -219,7 +244,7 @@ class _Walk:
                 elif kind == "dir" and _verdict(chain, folded, partial=True)[0]:
                     self._refuse_backslash(inner)
                     exact = included or _verdict(chain, [*folded, ""])[0]
-                    self.directories[inner] = _Directory(self._lists(inner), exact)
+                    self.directories[inner] = self._inner_directory(inner, exact)
                     todo.append(inner)
 
     def _refuse_backslash(self, path: str) -> None:
@@ -231,11 +256,11 @@ class _Walk:
         names = path.split("/") if path else []
         return [self.directories["/".join(names[:depth])] for depth in range(len(names) + 1)]
 
-    def _lists(self, path: str) -> list[list[Rule]]:
+    def _inner_directory(self, path: str, exact: bool) -> _Directory:
         packer = self.packer
         disk = self.disk(path)
-        present = {name: kind for name, kind in packer.tree.listdir(disk)}
-        lists = [packer.defaults]
+        present = dict(packer.tree.listdir(disk))
+        lists = []
         if packer.reads_nested_manifests and self.prefix == "" and "package.json" in present:
             lists.append(packer.ignore_file(posixpath.join(disk, "package.json")))
         else:
@@ -244,13 +269,11 @@ class _Walk:
                 lists.append(packer.ignore_file(posixpath.join(disk, own)))
             if own == ".npmignore" and present.get(".gitignore") == "dir":
                 raise Refused(f"{posixpath.join(disk, '.gitignore')} is a directory")
-        required = self.required.get(path, ())
-        lists.append(
-            packer.directory_rules + packer.rules([f"!{name}" for name in required], "files")
-            if required
-            else packer.directory_rules
-        )
-        return lists
+        last = packer.directory_rules
+        if path in self.required:
+            # These are not among what only odd names meet, so they are a list of their own.
+            lists += [last, packer.rules([f"!{name}" for name in self.required[path]], "files")]
+        return _Directory(packer.defaults, lists, last, exact)
 
     def steps(self, path: str) -> Iterator[Step]:
         """The verdicts on the path and on the directories that lead to it."""
@@ -350,11 +373,10 @@ class _Packer:
         workspace = workspace_root(self.tree, self.directory)
         members = workspace_members(self.tree, self.directory, manifest)
         self.reads_nested_manifests = bool(members)
-        defaults = self.defaults
-        if workspace is not None:
-            defaults = defaults + self._rules_from_above(workspace)
-        walk = _Walk(self, self.directory, "", [])
-        walk.directories[""].lists = self._package_lists(walk, manifest, [defaults], True)
+        above = self._rules_from_above(workspace) if workspace is not None else []
+        walk = _Walk(self, self.directory, "")
+        lists = [above, *self._package_lists(walk, manifest, True)]
+        walk.directories[""] = _Directory(self.defaults, lists, [], exact=False)
         walk.run()
         self.walks.append(walk)
         self._bundle(manifest, members)
@@ -434,10 +456,10 @@ class _Packer:
         return found
 
     def _package_lists(
-        self, walk: _Walk, manifest: Json | None, first: list[list[Rule]], own_ignores: bool
+        self, walk: _Walk, manifest: Json | None, own_ignores: bool
     ) -> list[list[Rule]]:
         """The lists of a package's root; `own_ignores` says whether its ignore files count."""
-        lists = list(first)
+        lists: list[list[Rule]] = []
         present = {name for name, _ in self.tree.listdir(walk.directory)}
         for name in _IGNORE_FILES:
             ignore = posixpath.join(walk.directory, name)
@@ -558,9 +580,9 @@ class _Packer:
             manifest = None
         if manifest is not None and manifest.kind != "object":
             manifest = None
-        walk = _Walk(self, path, prefix, [])
-        first = [self.defaults] if is_link else []
-        walk.directories[""].lists = self._package_lists(walk, manifest, first, is_link)
+        walk = _Walk(self, path, prefix)
+        lists = self._package_lists(walk, manifest, is_link)
+        walk.directories[""] = _Directory(self.defaults if is_link else [], lists, [], exact=False)
         walk.run()
         self.walks.append(walk)
         if manifest is None:
