@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from iachygiene.model import WHOLE_FILE, Finding, Location, Result, Severity, SourceFile
+from iachygiene.model import WHOLE_FILE, Finding, Fix, Location, Result, Severity, SourceFile
 from iachygiene.rule import Rule, get
 from iachygiene.selection import LANGUAGE_OF
 
@@ -118,10 +118,19 @@ def by_rule(findings: Iterable[Finding]) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda row: (-row[1], row[0]))
 
 
-def most_severe(findings: Sequence[Finding], number: int) -> list[Finding]:
-    """The most severe findings, of equal ones the first, in their given order."""
+def most_severe(findings: Sequence[Finding], number: int) -> list[int]:
+    """Indices of the most severe findings, of equal ones the first, in ascending order."""
+    if len(findings) <= number:
+        return list(range(len(findings)))
     ranked = sorted(range(len(findings)), key=lambda index: -severity_of(findings[index]))
-    return [findings[index] for index in sorted(ranked[:number])]
+    return sorted(ranked[:number])
+
+
+def fix_of(finding: Finding) -> Fix | None:
+    """The fix as far as it may be shown: the new text of a sensitive rule may hold a secret."""
+    if finding.fix is None or not is_sensitive(finding.rule):
+        return finding.fix
+    return None if any(edit.text for edit in finding.fix.edits) else finding.fix
 
 
 def counted(number: int, word: str) -> str:

@@ -61,7 +61,9 @@ def render(
     if limit is None and options.width is not None:
         limit = ON_A_TERMINAL
     findings = result.findings
-    shown = findings if limit is None else most_severe(findings, limit)
+    shown = findings
+    if limit is not None:
+        shown = [findings[number] for number in most_severe(findings, limit)]
     for path, group in groupby(shown, key=lambda finding: finding.location.path):
         yield page.file(path, list(group), files)
     if len(shown) < len(findings) or (options.statistics and findings):
@@ -229,7 +231,7 @@ class _Page:
         return [", ".join(parts)]
 
     def next(self, result: Result) -> str:
-        code = most_severe(result.findings, 1)[0].rule
+        code = result.findings[most_severe(result.findings, 1)[0]].rule
         first = ""
         if any(finding.fix and finding.fix.safe for finding in result.findings):
             first = "`iachygiene scan --fix`, "

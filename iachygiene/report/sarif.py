@@ -1,0 +1,204 @@
+"""`sarif`: one run of SARIF 2.1.0, made for code scanning on GitHub.
+
+https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html and
+https://docs.github.com/en/code-security/code-scanning/integrating-with-code-scanning/sarif-support-for-code-scanning
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from iachygiene import __version__
+from iachygiene.fingerprint import fingerprints
+from iachygiene.model import Finding, Fix, Location, Result, Severity, SourceFile
+from iachygiene.report.escape import MAX_MESSAGE, MAX_SNIPPET, clean, plain, sarif_message, uri
+from iachygiene.report.findings import (
+    ABSENT,
+    BROKEN,
+    fix_of,
+    kind_of,
+    most_severe,
+    position_of,
+    rule_of,
+    severity_of,
+    snippet_of,
+)
+from iachygiene.report.options import ReportOptions
+
+SCHEMA = (
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+)
+MAX_RESULTS = 5000
+"""Results that GitHub displays of one run."""
+MAX_RELATED = 100
+_BASES = {"%SRCROOT%": {"description": {"text": "the scanned directory"}}}
+_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
+_RANKS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "recommendation"}
+_SECURITY = {Severity.ERROR: "8.0", Severity.WARNING: "5.0", Severity.INFO: "2.0"}
+
+_encode = json.JSONEncoder(ensure_ascii=True, check_circular=False).encode
+
+
+def render(
+    result: Result,
+    files: Mapping[str, SourceFile],
+    options: ReportOptions = ReportOptions(),  # noqa: B008 - immutable
+) -> Iterator[str]:
+    """The envelope by hand, each rule and each result as one line."""
+    muted = [one.finding for one in result.muted]
+    prints = fingerprints([*result.findings, *muted], files)
+    chosen = most_severe(result.findings, MAX_RESULTS)
+    shown = [(result.findings[number], prints[number]) for number in chosen]
+    codes = sorted({finding.rule for finding, _ in shown})
+    index = {code: number for number, code in enumerate(codes)}
+    driver = {"name": "iachygiene", "semanticVersion": __version__}
+    rules = ",\n".join(_encode(_rule(code)) for code in codes)
+    yield f'{{"$schema": "{SCHEMA}", "version": "2.1.0", "runs": [{{\n'
+    yield f'"tool": {{"driver": {_encode(driver)[:-1]}, "rules": [\n{rules}\n]}}}},\n'
+    yield f'"automationDetails": {_encode({"id": _category(options)})},\n'
+    yield f'"invocations": [{_encode(_invocation(result, len(shown)))}],\n'
+    yield f'"originalUriBaseIds": {_encode(_BASES)},\n'
+    yield '"columnKind": "unicodeCodePoints",\n"results": [\n'
+    yield ",\n".join([_encode(_result(one, index[one.rule], mark, files)) for one, mark in shown])
+    yield "\n]}]}\n"
+
+
+def _category(options: ReportOptions) -> str:
+    return "iachygiene/" + plain(clean(options.category))
+
+
+def _rule(code: str) -> dict[str, Any]:
+    rule = rule_of(code)
+    if rule is None:
+        return {"id": code}
+    summary = plain(rule.summary)
+    whole = plain(f"{rule.summary}\n\n{rule.explanation}".strip())
+    tags = [kind_of(code), *(["security"] if rule.security else [])]
+    properties: dict[str, Any] = {
+        "tags": tags,
+        "precision": "high",
+        "problem.severity": _RANKS[rule.severity],
+    }
+    if rule.security:
+        properties["security-severity"] = _SECURITY[rule.severity]
+    return {
+        "id": code,
+        "name": "".join(part.capitalize() for part in rule.name.split("-")),
+        "shortDescription": {"text": summary},
+        "fullDescription": {"text": whole},
+        "help": {"text": whole, "markdown": _help(whole, rule.aliases)},
+        "defaultConfiguration": {"level": _LEVELS[rule.severity]},
+        "properties": properties,
+    }
+
+
+def _help(text: str, aliases: tuple[str, ...]) -> str:
+    """The rule's own documentation, which is ours and therefore markup."""
+    peers = ", ".join(f"`{alias}`" for alias in aliases)
+    return f"{text}\n\nAlso known as {peers}." if peers else text
+
+
+def _invocation(result: Result, shown: int) -> dict[str, Any]:
+    notes = []
+    for tool in result.tools:
+        level = "error" if tool.status in BROKEN else "warning" if tool.status in ABSENT else "note"
+        text = f"{tool.check}: {tool.status}" + (f": {tool.detail}" if tool.detail else "")
+        notes.append(_note(text, level))
+    notes += [
+        _note(f"not checked: {one.what}: {one.detail or one.why}", "warning")
+        for one in result.unchecked
+    ]
+    notes += [
+        _note(f"{crash.rule} crashed on {crash.path}: {crash.cause}", "error")
+        for crash in result.crashes
+    ]
+    if shown < len(result.findings):
+        left = len(result.findings) - shown
+        notes.append(_note(f"{left} of {len(result.findings)} results left out", "warning"))
+    return {
+        "executionSuccessful": result.exit_code in (0, 1),
+        "exitCode": result.exit_code,
+        "toolExecutionNotifications": notes,
+    }
+
+
+def _note(text: str, level: str) -> dict[str, Any]:
+    return {"level": level, "message": {"text": sarif_message(text)}}
+
+
+def _result(
+    finding: Finding, index: int, fingerprint: str, files: Mapping[str, SourceFile]
+) -> dict[str, Any]:
+    location = _location(finding.location, files)
+    snippet = snippet_of(finding, files)
+    if snippet is not None:
+        location["physicalLocation"]["region"]["snippet"] = {"text": plain(snippet, MAX_SNIPPET)}
+    if finding.object:
+        name = plain(clean(finding.object), MAX_MESSAGE)
+        location["logicalLocations"] = [{"fullyQualifiedName": name}]
+    found: dict[str, Any] = {
+        "ruleId": finding.rule,
+        "ruleIndex": index,
+        "level": _LEVELS[severity_of(finding)],
+        "message": {"text": sarif_message(finding.message)},
+        "locations": [location],
+        "partialFingerprints": {
+            "primaryLocationLineHash": fingerprint,
+            "iachygiene/v1": fingerprint,
+        },
+    }
+    if finding.related:
+        found["relatedLocations"] = [
+            _related(number, place, files)
+            for number, place in enumerate(finding.related[:MAX_RELATED], 1)
+        ]
+    fix = fix_of(finding)
+    if fix is not None:
+        found["fixes"] = [_fix(finding.location.path, fix, files)]
+    return found
+
+
+def _location(location: Location, files: Mapping[str, SourceFile]) -> dict[str, Any]:
+    return {
+        "physicalLocation": {
+            "artifactLocation": _artifact(location.path),
+            "region": _region(location, files),
+        }
+    }
+
+
+def _related(number: int, place: Location, files: Mapping[str, SourceFile]) -> dict[str, Any]:
+    found = {"id": number, **_location(place, files)}
+    if place.label:
+        found["message"] = {"text": sarif_message(place.label)}
+    return found
+
+
+def _artifact(path: str) -> dict[str, str]:
+    return {"uri": uri(path), "uriBaseId": "%SRCROOT%"}
+
+
+def _region(location: Location, files: Mapping[str, SourceFile]) -> dict[str, Any]:
+    line, column, end_line, end_column = position_of(location, files)
+    return {
+        "startLine": line,
+        "startColumn": column,
+        "endLine": end_line,
+        "endColumn": end_column,
+    }
+
+
+def _fix(path: str, fix: Fix, files: Mapping[str, SourceFile]) -> dict[str, Any]:
+    replacements = [
+        {
+            "deletedRegion": _region(Location(path, edit.span), files),
+            "insertedContent": {"text": plain(edit.text)},
+        }
+        for edit in fix.edits
+    ]
+    return {
+        "description": {"text": sarif_message(fix.title)},
+        "artifactChanges": [{"artifactLocation": _artifact(path), "replacements": replacements}],
+    }
