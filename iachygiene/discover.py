@@ -11,7 +11,8 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from iachygiene.files import Tree
-from iachygiene.model import Broken, Job, Location, Trouble, Unchecked
+from iachygiene.git import Refusal, list_files, toplevel
+from iachygiene.model import Broken, Job, Trouble, Unchecked
 
 
 class Kind(NamedTuple):
@@ -79,11 +80,11 @@ def hook_exclude() -> str:
 
 
 class Listing(NamedTuple):
-    """The candidate files of a root, and what could not be listed."""
+    """The candidate files of a root, and what is to be said of how they were listed."""
 
     paths: Sequence[str]
     from_git: bool
-    unchecked: Sequence[Unchecked] = ()
+    notes: Sequence[Unchecked] = ()
 
 
 class Focus(NamedTuple):
@@ -117,7 +118,6 @@ class Discovered(NamedTuple):
     jobs: Sequence[Job]
     kinds: Mapping[str, str]
     troubles: Sequence[Trouble]
-    unchecked: Sequence[Unchecked]
 
 
 def locate(paths: Sequence[str], start: str = ".", *, gitignore: bool = True) -> Place:
@@ -141,7 +141,7 @@ def locate(paths: Sequence[str], start: str = ".", *, gitignore: bool = True) ->
     start = os.path.realpath(start)
     tops = [path if os.path.isdir(path) else os.path.dirname(path) for path in real]
     around = os.path.commonpath(tops) if tops else start
-    root = _git_root(around)
+    root = toplevel(around)
     if root is None:
         root = start if _relative(around, start) is not None else around
     files, directories = [], []
@@ -151,8 +151,24 @@ def locate(paths: Sequence[str], start: str = ".", *, gitignore: bool = True) ->
     focus = Focus(frozenset(files), () if "" in directories else tuple(sorted(directories)))
     if "" in directories:
         focus = Focus()
-    listing = list_files(root, gitignore=gitignore)
+    listing = listing_of(root, gitignore=gitignore)
     return Place(root, focus, frozenset(files), _with_ignored(listing, root, focus))
+
+
+def listing_of(root: str, *, gitignore: bool = True) -> Listing:
+    """The files of a root as git lists them, or as the walk does where git does not tell."""
+    if not gitignore:
+        return Listing(list(walk(root, gitignore=False)), from_git=False)
+    if toplevel(root) is None:
+        return Listing(list(walk(root)), from_git=False)
+    found = list_files(root)
+    if isinstance(found, Refusal):
+        note = Unchecked("git", "git", f"{found.detail}; the files were listed without it")
+        return Listing(list(walk(root)), from_git=False, notes=(note,))
+    notes = ()
+    if found.submodules:
+        notes = (Unchecked("submodules", "submodule", f"{len(found.submodules)} not entered"),)
+    return Listing(found.paths, from_git=True, notes=notes)
 
 
 def _relative(path: str, root: str) -> str | None:
@@ -296,7 +312,7 @@ def discover(
         if kind and kind != "skip" and (not kinds or kind in kinds):
             found[path] = kind
     jobs = group(found, tree, settings or {})
-    return Discovered(jobs, found, troubles, listing.unchecked)
+    return Discovered(jobs, found, troubles)
 
 
 def _with_explicit(tree: Tree, listing: Listing) -> Iterable[str]:
@@ -366,8 +382,3 @@ def _by_directory(kind: str, paths: Iterable[str], settings: Mapping[str, Any]) 
     return [
         Job(kind, directory, tuple(members), settings) for directory, members in directories.items()
     ]
-
-
-def unlistable(path: str, why: str) -> Trouble:
-    """The trouble of a named path that is no file of the tree."""
-    return Trouble("unreadable", Location(path), why)

@@ -157,7 +157,6 @@ def _judge_tree(found: Discovered, tree: Tree, rules: Rules, options: Options) -
     for trouble in found.troubles:
         if options.focus.holds(trouble.location.path):
             report_trouble(trouble, tree, rules, verdict)
-    verdict.unchecked.extend(found.unchecked)
     return verdict
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from iachygiene.discover import KINDS
 from iachygiene.judge import Rules, Verdict, empty_verdict, report_trouble, run_rule
 from iachygiene.model import Job, ToolStatus, Trouble, Unchecked
 
@@ -30,14 +31,12 @@ class Programs:
         self.config = config
         self.required = options.required
         tool = config.tool("terraform")
-        self.engine = _engine(options.engine, tool.policy, tree.root)
-        terraform = {**config.settings.get("terraform", {}), "engine": self.engine}
-        self.settings: Mapping[str, Mapping[str, Any]] = {
-            **config.settings,
-            "terraform": terraform,
-        }
+        self.engine = _engine(options.engine, tool["policy"], tree.root)
+        tables = {kind.name: dict(config.settings(kind.name)) for kind in KINDS}
+        tables["terraform"]["engine"] = self.engine
+        self.settings: Mapping[str, Mapping[str, Any]] = tables
         self._asked: dict[str, Any] = {
-            **tool._asdict(),
+            **tool,
             "engine": self.engine,
             "required": False,
             "trust_providers": options.trust_providers,
@@ -106,4 +105,4 @@ def _engine(asked: str, policy: str, root: str) -> str:
     from iachygiene.tools import TERRAFORM
 
     found = TERRAFORM.find(root)
-    return TERRAFORM.name if found else "builtin"
+    return found.name if found else "builtin"
