@@ -92,8 +92,8 @@ class Config:
             warnings=self.warnings,
         )
 
-    def to_json(self) -> dict[str, Any]:
-        """Everything as plain JSON values; `from_json` makes it a configuration again."""
+    def dump(self) -> dict[str, Any]:
+        """Everything as plain JSON values; `restore` makes it a configuration again."""
         return {
             "values": dict(self._read),
             "given": dict(self._given),
@@ -103,8 +103,8 @@ class Config:
         }
 
     @staticmethod
-    def from_json(dumped: Mapping[str, Any]) -> Config:
-        """The configuration that `to_json` was asked of, without its warnings."""
+    def restore(dumped: Mapping[str, Any]) -> Config:
+        """The configuration that `dump` was asked of, without its warnings."""
         return Config(
             dumped["values"],
             dumped["given"],
@@ -241,22 +241,11 @@ class Config:
     def is_default_selection(self) -> bool:
         """Whether the rules that run are just those that are on by default, everywhere."""
         said = [self._given, self._read, *self._read.get("overrides", ())]
-        words = ("select", "extend-select", "ignore", "extend-ignore")
         if any("off" in table.get("severity", {}).values() for table in said):
             return False
-        return all(table.get(word, ["DEFAULT"]) in (["DEFAULT"], []) for table in said for word in words)
-
-    def show(self) -> str:
-        """Every setting with its value and where it comes from, a line each."""
-        import json
-
-        from iachygiene.report.escape import clean
-
-        rows = [
-            (name, json.dumps(value, ensure_ascii=False), origin)
-            for name, value, origin in self.described()
-        ]
-        return "".join(f"{clean(f'{name} = {value}')}  # {clean(origin)}\n" for name, value, origin in rows)
+        words = ("select", "extend-select", "ignore", "extend-ignore")
+        usual = (None, [], ["DEFAULT"])
+        return all(table.get(word) in usual for table in said for word in words)
 
     def excluded(self, path: str) -> bool:
         """Whether `exclude` leaves a path out."""
@@ -270,7 +259,7 @@ class Config:
                 found = kind
         return found
 
-    def ignored_at(self, rule: Rule, path: str) -> str:
+    def ignored(self, rule: Rule, path: str) -> str:
         """The pattern of `[per-file-ignores]` that mutes a rule at a path, else empty."""
         for spec, pattern, words in self._per_file:
             if any(term.names(rule) for term in words) and spec.match_file(self.prefix + path):
