@@ -31,12 +31,12 @@ class Programs:
         self.config = config
         self.required = options.required
         tool = config.tool("terraform")
-        self.engine = _engine(options.engine, tool.policy, tree.root)
-        tables = {kind.name: dict(config.settings.get(kind.name, {})) for kind in KINDS}
+        self.engine = _engine(options.engine, tool["policy"], tree.root)
+        tables = {kind.name: dict(config.settings(kind.name)) for kind in KINDS}
         tables["terraform"]["engine"] = self.engine
         self.settings: Mapping[str, Mapping[str, Any]] = tables
         self._asked: dict[str, Any] = {
-            **tool._asdict(),
+            **tool,
             "engine": self.engine,
             "required": False,
             "trust_providers": options.trust_providers,
