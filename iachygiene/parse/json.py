@@ -68,7 +68,9 @@ class Json:
         for wanted in keys:
             if node is None:
                 return None
-            node = next((value for key, value in reversed(node.members) if key.value == wanted), None)
+            node = next(
+                (value for key, value in reversed(node.members) if key.value == wanted), None
+            )
         return node
 
     def key(self, wanted: str) -> Json | None:
@@ -79,7 +81,7 @@ class Json:
     def truthy(self) -> bool:
         """Whether JavaScript takes the value for true."""
         if self.kind == "string":
-            return self.value != ""
+            return bool(self.value)
         if self.kind == "number":
             return any(digit in "123456789" for digit in re.split("[eE]", self.value)[0])
         return self.kind in ("object", "array", "true")

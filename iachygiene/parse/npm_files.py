@@ -29,18 +29,22 @@ MAX_RULES = 10_000
 """Rules, and expanded patterns, that one package may have."""
 
 _DEFAULTS = (
-    ".npmignore .gitignore **/.git **/.svn **/.hg **/CVS **/.git/** **/.svn/** **/.hg/** **/CVS/** "
-    "/.lock-wscript /.wafpickle-* /build/config.gypi npm-debug.log **/.npmrc .*.swp .DS_Store "
-    "**/.DS_Store/** ._* **/._*/** *.orig /archived-packages/**"
-).split()
+    *(".npmignore", ".gitignore"),
+    *("**/.git", "**/.svn", "**/.hg", "**/CVS"),
+    *("**/.git/**", "**/.svn/**", "**/.hg/**", "**/CVS/**"),
+    *("/.lock-wscript", "/.wafpickle-*", "/build/config.gypi"),
+    *("npm-debug.log", "**/.npmrc", ".*.swp", ".DS_Store", "**/.DS_Store/**"),
+    *("._*", "**/._*/**", "*.orig", "/archived-packages/**"),
+)
 _ALWAYS = (
-    "!/package.json !/readme{,.*[^~$]} !/copying{,.*[^~$]} !/license{,.*[^~$]} "
-    "!/licence{,.*[^~$]}"
-).split()
+    *("!/package.json", "!/readme{,.*[^~$]}", "!/copying{,.*[^~$]}"),
+    *("!/license{,.*[^~$]}", "!/licence{,.*[^~$]}"),
+)
 _NEVER = (
-    "/.git /node_modules .npmrc /package-lock.json /yarn.lock /pnpm-lock.yaml /bun.lockb"
-).split()
-_NEVER_12 = "/npm-shrinkwrap.json /bun.lock /.npm-extension.mjs /.npm-extension.cjs".split()
+    *("/.git", "/node_modules", ".npmrc"),
+    *("/package-lock.json", "/yarn.lock", "/pnpm-lock.yaml", "/bun.lockb"),
+)
+_NEVER_12 = ("/npm-shrinkwrap.json", "/bun.lock", "/.npm-extension.mjs", "/.npm-extension.cjs")
 
 _IGNORE_FILES = (".npmignore", ".gitignore")
 
@@ -304,7 +308,12 @@ class Listing:
     __slots__ = ("_walks", "directory", "files", "manifest", "version", "workspace")
 
     def __init__(
-        self, directory: str, version: int, manifest: Json, workspace: str | None, walks: list[_Walk]
+        self,
+        directory: str,
+        version: int,
+        manifest: Json,
+        workspace: str | None,
+        walks: list[_Walk],
     ) -> None:
         self.directory = directory
         self.version = version
@@ -406,9 +415,7 @@ class _Packer:
     ) -> list[Rule]:
         """The rules of some lines that all stand at one place."""
         return [
-            self._rule(rule, what, location)
-            for line in lines
-            for _, _, rule in rule_lines(line)
+            self._rule(rule, what, location) for line in lines for _, _, rule in rule_lines(line)
         ]
 
     def ignore_file(self, path: str) -> list[Rule]:
@@ -467,21 +474,21 @@ class _Packer:
                 raise Refused(f"{ignore} is a directory")
         if manifest is None:
             return lists
-        listed, exact = self._files_rules(walk, _field(manifest, "files"))
+        listed, exact = self._files_rules(walk, manifest.get("files"))
         if listed is not None:
             lists.append(listed)
         elif own_ignores:
             own = next((name for name in _IGNORE_FILES if name in present), None)
             if own is not None:
                 lists.append(self.ignore_file(posixpath.join(walk.directory, own)))
-        never = _NEVER
+        never: tuple[str, ...] = _NEVER
         if self.version >= 12:
             patched = manifest.get("patchedDependencies")
             named = [value.text for _, value in patched.members] if patched else []
-            never = [*_NEVER, *_NEVER_12, *(f"/{_clean(name)}" for name in named if name)]
+            never = (*_NEVER, *_NEVER_12, *(f"/{_clean(name)}" for name in named if name))
         strict = exact + self.rules(["/.git", *_ALWAYS, *never], "built-in")
         for field in ("browser", "main"):
-            node = _field(manifest, field)
+            node = manifest.get(field)
             if node is not None and node.truthy:
                 strict += self.rules([f"!/{_as_text(node)}"], field, node.location)
         for target, node in _bins(self.tree, walk.directory, manifest):
@@ -489,9 +496,7 @@ class _Packer:
         lists.append(strict)
         return lists
 
-    def _files_rules(
-        self, walk: _Walk, files: Json | None
-    ) -> tuple[list[Rule] | None, list[Rule]]:
+    def _files_rules(self, walk: _Walk, files: Json | None) -> tuple[list[Rule] | None, list[Rule]]:
         """The rules of the `files` field, None without one, and those of exact files."""
         if files is None or not files.truthy:
             return None, []
@@ -517,7 +522,7 @@ class _Packer:
     def _entry_rules(
         self, walk: _Walk, entry: str, place: Location
     ) -> tuple[list[Rule], list[Rule]]:
-        """npm 11: an existing file is a strict rule, a directory two, a pattern one."""
+        """As npm 11 has it: an existing file is a strict rule, a directory two, a pattern one."""
         if entry.startswith("./"):
             entry = entry[1:]
         if entry.endswith("/*"):
@@ -534,7 +539,7 @@ class _Packer:
         return [], self.rules([f"!{entry}"], "files", place) if kind == "missing" else []
 
     def _found_rules(self, walk: _Walk, entry: str, place: Location) -> list[Rule]:
-        """npm 12: an entry is expanded on disk; what is found becomes anchored rules."""
+        """As npm 12 has it: an entry is expanded on disk, what it finds becomes anchored rules."""
         pattern = entry.lstrip("!")
         negated = pattern != entry
         names = re.sub(r"\A\.?/", "", pattern).rstrip("/").split("/")
@@ -555,10 +560,11 @@ class _Packer:
     def _bundle(self, manifest: Json, members: dict[str, str]) -> None:
         seen: set[str] = set()
         kinds = _dependency_kinds(manifest)
-        todo = []
-        for name in _bundled_names(manifest):
-            if kinds.get(name.lower(), "") in ("prod", "optional") or name in members:
-                todo.append((name, self.directory))
+        todo = [
+            (name, self.directory)
+            for name in _bundled_names(manifest)
+            if kinds.get(name.lower(), "") in ("prod", "optional") or name in members
+        ]
         while todo:
             name, origin = todo.pop(0)
             found = self._installed(name, origin)
@@ -611,10 +617,6 @@ class _Packer:
 
 
 # package.json as npm normalises it.
-
-
-def _field(manifest: Json, name: str) -> Json | None:
-    return manifest.get(name)
 
 
 def _as_text(node: Json) -> str:
@@ -767,7 +769,7 @@ def _is_member(wanted: list[Glob], unwanted: list[Glob], path: list[str]) -> boo
 
 
 def _kind(tree: Tree, directory: str, path: str) -> str:
-    """ "file", "dir", "link", "other" or "missing"; only the last name is not followed."""
+    """The type of a path of the package, or "missing"; only the last name is not followed."""
     whole = posixpath.normpath(posixpath.join("/", directory, path.lstrip("/")))[1:]
     if not (whole + "/").startswith(directory + "/" if directory else ""):
         return "missing"

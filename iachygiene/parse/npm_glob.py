@@ -55,9 +55,7 @@ def utf16(name: str) -> str:
     if max(name) <= "\uffff":
         return name
     data = name.encode("utf-16-le")
-    return "".join(
-        chr(data[where] | data[where + 1] << 8) for where in range(0, len(data), 2)
-    )
+    return "".join(chr(data[where] | data[where + 1] << 8) for where in range(0, len(data), 2))
 
 
 def _fold_unit(unit: str) -> str:
@@ -209,16 +207,16 @@ class Glob:
     @property
     def is_short(self) -> bool:
         """Whether an expansion is one segment, a slash behind it not counted."""
-        return any(
-            len(parts) <= (2 if parts[-1] == "" else 1) for parts in self.alternatives
-        )
+        return any(len(parts) <= (2 if parts[-1] == "" else 1) for parts in self.alternatives)
 
 
 def _needed(alternatives: list[list[Part]]) -> str | None:
     """A literal segment without which no path can match, for a quick no."""
     if len(alternatives) != 1 or len(alternatives[0]) == 1:
         return None
-    return next((part for part in reversed(alternatives[0]) if isinstance(part, str) and part), None)
+    return next(
+        (part for part in reversed(alternatives[0]) if isinstance(part, str) and part), None
+    )
 
 
 def _segment_matches(part: Part, name: str) -> bool:
@@ -493,9 +491,9 @@ def _demand_something(nodes: list[_Node]) -> None:
                 node.choices[:] = [choice for choice in node.choices if choice]
             return
         choice = node.choices[0]
-        plain = not any(isinstance(one, _Group) for one in choice + after)
-        if plain and (choice == [_Star()]) + (after == [_Star()]):
-            choice += [_Any()] * ((choice == [_Star()]) + (after == [_Star()]))
+        alone = (choice == [_Star()]) + (after == [_Star()])
+        if alone and not any(isinstance(one, _Group) for one in choice):
+            choice += [_Any()] * alone
 
 
 def _test(nodes: list[_Node]) -> Callable[[str], bool]:
@@ -708,7 +706,11 @@ _POSIX = {
     "[:word:]": ("L", "Nl", "Nd", "Pc"),
     "[:xdigit:]": (),
 }
-_POSIX_EXTRA = {"[:blank:]": "\t", "[:space:]": "\t\r\n\v\f", "[:xdigit:]": "0123456789abcdefABCDEF"}
+_POSIX_EXTRA = {
+    "[:blank:]": "\t",
+    "[:space:]": "\t\r\n\v\f",
+    "[:xdigit:]": "0123456789abcdefABCDEF",
+}
 
 
 def _in_class(letter: str, members: list[_Member]) -> bool:
