@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,7 +11,6 @@ from iachygiene.files import Tree
 from iachygiene.judge import Rules, Verdict, empty_verdict, judge, report_trouble, run_rule
 from iachygiene.model import (
     Broken,
-    Crash,
     Finding,
     Job,
     Muted,
@@ -23,9 +22,6 @@ from iachygiene.model import (
 
 if TYPE_CHECKING:
     from iachygiene.config import Config
-
-MAX_PASSES = 10
-"""Passes of fixing; a fix can uncover the next."""
 
 _INCOMPLETE = frozenset(("timed-out", "crashed", "garbage"))
 _ABSENT = frozenset(("missing", "too-old"))
@@ -111,9 +107,21 @@ def run(root: str, listing: Listing, config: Config, options: Options) -> Scan:
             [*verdicts, whole, said], linked, found, programs.statuses(), tree, rules, options
         )
 
+    def judge_again(changed: frozenset[str]) -> Result:
+        for index, job in enumerate(touched):
+            about = {one.location.path for one in verdicts[index].findings}
+            if not changed.isdisjoint(about.union(job.paths)):
+                verdicts[index] = judge(_built_in(job), tree, rules)
+        # What programs said of the old contents holds no more; the jobs say it anew.
+        said.findings[:] = [one for one in said.findings if one.location.path not in changed]
+        return settle()
+
     result = settle()
     if options.fix:
-        result = _fix(result, settle, touched, verdicts, said, tree, rules, options)
+        from iachygiene.fix import repair
+
+        focus = options.focus.holds
+        result = repair(result, tree, judge_again, focus, unsafe=options.unsafe_fixes)
     ended_at = perf_counter()
     spans = {
         "discover": listed_at - started,
@@ -314,61 +322,6 @@ def _counts(kinds: Mapping[str, str], focus: Focus) -> dict[str, int]:
         if focus.holds(path):
             counts[kind] = counts.get(kind, 0) + 1
     return dict(sorted(counts.items()))
-
-
-def _fix(
-    result: Result,
-    settle: Callable[[], Result],
-    jobs: Sequence[Job],
-    verdicts: list[Verdict],
-    said: Verdict,
-    tree: Tree,
-    rules: Rules,
-    options: Options,
-) -> Result:
-    """Apply fixes in `tree.overlay` and judge again, until nothing changes.
-
-    A file that does not parse after a pass is put back, and that is a crash of its rules.
-    """
-    from iachygiene.fix import apply
-
-    for _ in range(MAX_PASSES):
-        before = dict(tree.overlay)
-        changed = apply(result.findings, tree, unsafe=options.unsafe_fixes)
-        if not changed:
-            break
-        for index, job in enumerate(jobs):
-            about = {one.location.path for one in verdicts[index].findings}
-            if not changed.isdisjoint(about.union(job.paths)):
-                verdicts[index] = judge(_built_in(job), tree, rules)
-                broken = _unparsed(verdicts[index], changed)
-                if broken:
-                    _put_back(broken, before, tree)
-                    verdicts[index] = judge(_built_in(job), tree, rules)
-                    verdicts[index].crashes.extend(_broken_fix(path, result) for path in broken)
-                    return settle()
-        # What programs said of the old contents holds no more; the jobs above say it anew.
-        said.findings[:] = [one for one in said.findings if one.location.path not in changed]
-        result = settle()
-    return result
-
-
-def _unparsed(verdict: Verdict, changed: frozenset[str]) -> list[str]:
-    broken = {one.location.path for one in verdict.findings if one.rule == "HYG001"}
-    return sorted(broken & changed)
-
-
-def _put_back(paths: Iterable[str], before: Mapping[str, bytes], tree: Tree) -> None:
-    for path in paths:
-        if path in before:
-            tree.overlay[path] = before[path]
-        else:
-            del tree.overlay[path], tree.originals[path]
-
-
-def _broken_fix(path: str, result: Result) -> Crash:
-    rules = sorted({one.rule for one in result.findings if one.fix and one.location.path == path})
-    return Crash(", ".join(rules), path, "the fix made a file that does not parse", "")
 
 
 def _built_in(job: Job) -> Job:

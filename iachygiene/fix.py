@@ -5,16 +5,62 @@ from __future__ import annotations
 import os
 import stat
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from iachygiene.files import Tree
-from iachygiene.model import Broken, Finding, Fix, SourceFile
+from iachygiene.model import Broken, Crash, Finding, Fix, Result, SourceFile
+
+MAX_PASSES = 10
+"""Passes of fixing; a fix can uncover the next."""
 
 _NEVER_WRITTEN = frozenset((".git", ".terraform", "node_modules"))
 
 
 class NotWritten(Exception):
     """A file that was left as it was; the message says why."""
+
+
+def repair(
+    result: Result,
+    tree: Tree,
+    judge_again: Callable[[frozenset[str]], Result],
+    in_focus: Callable[[str], bool],
+    *,
+    unsafe: bool = False,
+) -> Result:
+    """Apply fixes in `tree.overlay` and judge again, until nothing changes.
+
+    Only files in focus are changed. One that does not parse after a pass is put back, and
+    its rules have a defect: the result says so, with exit code 4.
+    """
+    for _ in range(MAX_PASSES):
+        before = dict(tree.overlay)
+        fixing = [one for one in result.findings if in_focus(one.location.path)]
+        changed = apply(fixing, tree, unsafe=unsafe)
+        if not changed:
+            break
+        result = judge_again(changed)
+        unparsed = {one.location.path for one in result.findings if one.rule == "HYG001"}
+        broken = changed & unparsed
+        if broken:
+            for path in broken:
+                _put_back(path, before, tree)
+            crashes = [_broken_fix(path, fixing) for path in sorted(broken)]
+            result = judge_again(broken)
+            return result._replace(crashes=[*result.crashes, *crashes], exit_code=4)
+    return result
+
+
+def _put_back(path: str, before: Mapping[str, bytes], tree: Tree) -> None:
+    if path in before:
+        tree.overlay[path] = before[path]
+    else:
+        del tree.overlay[path], tree.originals[path]
+
+
+def _broken_fix(path: str, findings: Iterable[Finding]) -> Crash:
+    rules = sorted({one.rule for one in findings if one.fix and one.location.path == path})
+    return Crash(", ".join(rules), path, "the fix made a file that does not parse", "")
 
 
 def apply(findings: Iterable[Finding], tree: Tree, *, unsafe: bool = False) -> frozenset[str]:

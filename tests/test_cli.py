@@ -1,0 +1,229 @@
+"""The command line as a person, a pipe or a job meets it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CLEAN = "FROM debian:12.6-slim\n# hello\nUSER 1000\n"
+
+
+def run(
+    *arguments: str, cwd: Path, stdin: str = "", env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run the installed program as a process of its own, outside any terminal."""
+    kept = {name: value for name, value in os.environ.items() if name != "IACHYGIENE_REPORTS"}
+    return subprocess.run(
+        [sys.executable, "-I", "-m", "iachygiene", *arguments],
+        cwd=cwd,
+        input=stdin,
+        env={**kept, **(env or {})},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_version_imports_no_parser_and_no_rule(tmp_path: Path) -> None:
+    program = (
+        "import sys; from iachygiene.cli import main; main(['--version']); "
+        "print(*sorted(m for m in sys.modules if m.startswith('iachygiene') or m == 'yaml'))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", program], capture_output=True, text=True, check=True
+    )
+    version, modules = done.stdout.splitlines()
+    assert version.startswith("iachygiene ")
+    assert modules.split() == ["iachygiene", "iachygiene.cli", "iachygiene.commands"]
+
+
+def test_no_arguments_print_the_help(tmp_path: Path) -> None:
+    done = run(cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    for command in ("scan", "fmt", "rules", "explain", "npm-files", "doctor", "version", "init"):
+        assert f"\n  {command} " in done.stdout
+
+
+def test_clean_file_gives_0(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text(CLEAN)
+    done = run("scan", "--select", "DF3006", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "no findings" in done.stdout
+
+
+def test_finding_gives_1(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM debian\n")
+    done = run("scan", "--select", "DF3006", "--format", "concise", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stdout.startswith("Dockerfile:1:6: warning DF3006 ")
+
+
+def test_path_before_a_command_is_scanned(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM debian\n")
+    assert run("Dockerfile", cwd=tmp_path).returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["scan", "nope"], "no such file or directory: nope"),
+        (["scann"], "no such command or path: scann, did you mean `scan`?"),
+        (["scan", "--select", "DF3060606"], "DF3060606"),
+        (["scan", "--select", "DF306"], "DF306"),
+        (["scan", "--no-such-option"], "no such option"),
+        (["scan", "--report", "nope=x"], "expected FMT=PATH"),
+        (["scan", "--report", "json=a", "--report", "sarif=a"], "two reports go to one path"),
+        (["-C", "nope", "scan"], "cannot change to nope"),
+        (["--config", "nope.toml", "scan"], "nope.toml"),
+        (["explain", "XY123"], "XY123"),
+    ],
+)
+def test_wrong_usage_gives_2_and_says_why(arguments: list[str], said: str, tmp_path: Path) -> None:
+    done = run(*arguments, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.lower().startswith("error: ")
+    assert said.lower() in done.stderr.lower()
+
+
+def test_nothing_to_check_is_said_and_gives_0_or_with_strict_3(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("x\n")
+    done = run("scan", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "nothing to check\n")
+    assert run("scan", "--strict", cwd=tmp_path).returncode == 3
+
+
+def test_exit_zero_and_fail_on_change_only_the_code_of_findings(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM debian\n")
+    select = ("scan", "--select", "DF3006")
+    assert run(*select, "--exit-zero", cwd=tmp_path).returncode == 0
+    assert run(*select, "--fail-on", "error", cwd=tmp_path).returncode == 0
+    assert run(*select, "--fail-on", "never", cwd=tmp_path).returncode == 0
+    assert run(*select, "--fail-on", "info", cwd=tmp_path).returncode == 1
+
+
+def test_exit_code_does_not_depend_on_the_format(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM debian\n")
+    for form in ("text", "concise", "json", "sarif", "github", "markdown"):
+        assert run("scan", "--format", form, cwd=tmp_path).returncode == 1, form
+
+
+def test_json_goes_to_stdout_alone_whatever_the_verbosity(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM debian\n")
+    done = run("-v", "scan", "--format", "json", cwd=tmp_path)
+    assert json.loads(done.stdout)["summary"]["exit_code"] == 1
+
+
+def test_reports_are_written_beside_what_stdout_gets(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM debian\n")
+    env = {"IACHYGIENE_REPORTS": "json=out/a.json sarif=out/a.sarif"}
+    done = run("scan", "--format", "concise", cwd=tmp_path, env=env)
+    assert done.returncode == 1
+    assert json.loads((tmp_path / "out" / "a.json").read_text())["findings"]
+    assert json.loads((tmp_path / "out" / "a.sarif").read_text())["version"] == "2.1.0"
+    assert sorted(os.listdir(tmp_path / "out")) == ["a.json", "a.sarif"]
+
+
+def test_report_that_cannot_be_written_gives_4(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM debian\n")
+    (tmp_path / "taken").write_text("")
+    done = run("scan", "--report", "json=taken/a.json", cwd=tmp_path)
+    assert done.returncode == 4
+    assert "error: report not written" in done.stderr
+
+
+def test_closed_pipe_ends_quietly_with_141(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM debian\n" * 3000)
+    shell = f'"{sys.executable}" -I -m iachygiene scan --format concise; echo "code $?" >&2'
+    done = subprocess.run(
+        ["bash", "-c", f"({shell}) | head -n 1"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == "code 141\n"
+
+
+def test_no_escape_sequence_reaches_a_pipe(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM debian\n# \x1b[31mred\n")
+    done = run("scan", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_paths_come_from_a_file_or_stdin(tmp_path: Path) -> None:
+    for name in ("a.Dockerfile", "b.Dockerfile"):
+        (tmp_path / name).write_text("FROM debian\n")
+    arguments = ("scan", "--select", "DF3006", "--format", "concise", "--files-from", "-")
+    for stdin in ("b.Dockerfile\n", "b.Dockerfile\0"):
+        done = run(*arguments, cwd=tmp_path, stdin=stdin)
+        assert [line.partition(":")[0] for line in done.stdout.splitlines()] == ["b.Dockerfile"]
+
+
+def test_named_file_is_checked_though_it_is_excluded_or_ignored(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM debian\n")
+    (tmp_path / ".gitignore").write_text("Dockerfile\n")
+    assert run("scan", cwd=tmp_path).returncode == 0
+    assert run("scan", "Dockerfile", cwd=tmp_path).returncode == 1
+    excluding = ("scan", "--exclude", "Dockerfile", "Dockerfile")
+    assert run(*excluding, cwd=tmp_path).returncode == 1
+    assert run(*excluding, "--force-exclude", cwd=tmp_path).returncode == 0
+
+
+def test_fix_writes_and_the_code_describes_what_is_left(tmp_path: Path) -> None:
+    (tmp_path / "main.tf").write_text("locals {\na=1\n}\n")
+    arguments = ("scan", "--select", "TF001", "--engine", "builtin")
+    done = run(*arguments, "--diff", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[:2] == ["--- a/main.tf", "+++ b/main.tf"]
+    assert (tmp_path / "main.tf").read_text() == "locals {\na=1\n}\n"
+    assert run(*arguments, "--fix", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "main.tf").read_text() == "locals {\n  a = 1\n}\n"
+
+
+def test_nothing_is_written_without_fix(tmp_path: Path) -> None:
+    (tmp_path / "main.tf").write_text("locals {\na=1\n}\n")
+    (tmp_path / "Dockerfile").write_text("FROM debian\n")
+    before = {path.name: path.stat() for path in tmp_path.iterdir()}
+    run("scan", cwd=tmp_path)
+    after = {path.name: path.stat() for path in tmp_path.iterdir()}
+    assert {name: one.st_mtime_ns for name, one in before.items()} == {
+        name: one.st_mtime_ns for name, one in after.items()
+    }
+
+
+def test_configuration_error_gives_2_with_its_place(tmp_path: Path) -> None:
+    (tmp_path / ".iachygiene.toml").write_text('[per-file-ignore]\n"a" = ["DF3006"]\n')
+    done = run("scan", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--> .iachygiene.toml:1:2" in done.stderr
+    assert "did you mean `per-file-ignores`?" in done.stderr
+
+
+def test_every_bad_file_is_a_finding_and_the_others_are_judged(tmp_path: Path) -> None:
+    (tmp_path / "latin.tf").write_bytes(b"# gr\xfcn\n")
+    (tmp_path / "nul.tf").write_bytes(b"a = 1\0\n")
+    (tmp_path / "broken.tf").write_text("resource {\n")
+    (tmp_path / "unformatted.tf").write_text("locals {\na=1\n}\n")
+    (tmp_path / "conflict.yaml").write_text(
+        "apiVersion: v1\nkind: Pod\n<<<<<<< a\nx: 1\n=======\nx: 2\n>>>>>>> b\n"
+    )
+    (tmp_path / "Dockerfile").write_text("FROM debian\n")
+    done = run("scan", "--format", "json", "--engine", "builtin", cwd=tmp_path)
+    found = {(one["path"], one["rule"]) for one in json.loads(done.stdout)["findings"]}
+    assert done.returncode == 1
+    assert found >= {
+        ("latin.tf", "HYG004"),
+        ("nul.tf", "HYG004"),
+        ("broken.tf", "HYG001"),
+        ("unformatted.tf", "TF001"),
+        ("conflict.yaml", "HYG006"),
+        ("Dockerfile", "DF3006"),
+    }
+    assert done.stderr == ""
