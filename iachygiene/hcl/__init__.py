@@ -1,1 +1,86 @@
-"""HCL, the language of Terraform files: tokens, syntax tree, canonical layout."""
+"""HCL, the language of Terraform files: tokens, syntax check, tree, canonical layout.
+
+`check` accepts or refuses a text as Terraform does, `parse` gives its tree, `comments` its
+comments. All places are code points of the text given, and every step takes time in
+proportion to the text's length.
+"""
+
+from __future__ import annotations
+
+from iachygiene.hcl.parse import (
+    UNKNOWN,
+    Access,
+    Attr,
+    Attribute,
+    Binary,
+    Block,
+    Body,
+    Call,
+    Conditional,
+    Expression,
+    For,
+    ForDirective,
+    Heredoc,
+    IfDirective,
+    Index,
+    Interpolation,
+    Label,
+    Literal,
+    Name,
+    Node,
+    Object,
+    ObjectItem,
+    Parens,
+    Reference,
+    Splat,
+    Template,
+    Text,
+    Tuple,
+    Unary,
+    Unknown,
+    literal,
+    parse,
+    walk,
+)
+from iachygiene.hcl.scan import comments
+from iachygiene.hcl.syntax import HclError, HclTooDeep, check
+
+__all__ = [
+    "UNKNOWN",
+    "Access",
+    "Attr",
+    "Attribute",
+    "Binary",
+    "Block",
+    "Body",
+    "Call",
+    "Conditional",
+    "Expression",
+    "For",
+    "ForDirective",
+    "HclError",
+    "HclTooDeep",
+    "Heredoc",
+    "IfDirective",
+    "Index",
+    "Interpolation",
+    "Label",
+    "Literal",
+    "Name",
+    "Node",
+    "Object",
+    "ObjectItem",
+    "Parens",
+    "Reference",
+    "Splat",
+    "Template",
+    "Text",
+    "Tuple",
+    "Unary",
+    "Unknown",
+    "check",
+    "comments",
+    "literal",
+    "parse",
+    "walk",
+]

@@ -1,0 +1,921 @@
+"""The syntax tree of HCL text, with code-point places.
+
+The text is checked first (`syntax.check_tokens`), so that building the tree meets no
+mistakes. Nodes never refer to their parents.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Final, TypeAlias
+
+from iachygiene.hcl import scan, syntax
+
+Value: TypeAlias = str | int | float | bool | None
+
+
+class Node:
+    """A piece of the text: `start` and `end` in code points, half-open."""
+
+    __slots__ = ("end", "start")
+
+    def __init__(self, start: int, end: int) -> None:
+        self.start = start
+        self.end = end
+
+    def children(self) -> Sequence[Node]:
+        """The nodes directly below, in the order of the text."""
+        return ()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.start}:{self.end}>"
+
+
+class Expression(Node):
+    """What can stand behind `=`."""
+
+    __slots__ = ()
+
+
+class Literal(Expression):
+    """A number, `true`, `false` or `null`."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, start: int, end: int, value: int | float | bool | None) -> None:
+        super().__init__(start, end)
+        self.value = value
+
+
+class Text(Node):
+    """Literal text inside a template, decoded; of a `<<-` heredoc, without its indentation."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, start: int, end: int, value: str) -> None:
+        super().__init__(start, end)
+        self.value = value
+
+
+class Interpolation(Node):
+    """A `${...}`; `strip_before` and `strip_after` tell of its `~`."""
+
+    __slots__ = ("expr", "strip_after", "strip_before")
+
+    def __init__(
+        self, start: int, end: int, expr: Expression, strip_before: bool, strip_after: bool
+    ) -> None:
+        super().__init__(start, end)
+        self.expr = expr
+        self.strip_before = strip_before
+        self.strip_after = strip_after
+
+    def children(self) -> Sequence[Node]:
+        return (self.expr,)
+
+
+class IfDirective(Node):
+    """A `%{if}` with what it holds, up to its `%{endif}`."""
+
+    __slots__ = ("condition", "no", "yes")
+
+    def __init__(
+        self, start: int, end: int, condition: Expression, yes: list[Node], no: list[Node]
+    ) -> None:
+        super().__init__(start, end)
+        self.condition = condition
+        self.yes = yes
+        self.no = no
+
+    def children(self) -> Sequence[Node]:
+        return (self.condition, *self.yes, *self.no)
+
+
+class Name(Node):
+    """A name that something is declared by: a `for` variable."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, start: int, end: int, name: str) -> None:
+        super().__init__(start, end)
+        self.name = name
+
+
+class ForDirective(Node):
+    """A `%{for}` with what it holds; `variables` are one or two: [key,] value."""
+
+    __slots__ = ("body", "collection", "variables")
+
+    def __init__(
+        self,
+        start: int,
+        end: int,
+        variables: list[Name],
+        collection: Expression,
+        body: list[Node],
+    ) -> None:
+        super().__init__(start, end)
+        self.variables = variables
+        self.collection = collection
+        self.body = body
+
+    def children(self) -> Sequence[Node]:
+        return (self.collection, *self.body)
+
+
+class Template(Expression):
+    """A quoted string.
+
+    `parts` are Text, Interpolation, IfDirective and ForDirective; `text` is the decoded
+    string where there is no sequence in it, else None.
+    """
+
+    __slots__ = ("parts", "text")
+
+    def __init__(self, start: int, end: int, parts: list[Node], text: str | None) -> None:
+        super().__init__(start, end)
+        self.parts = parts
+        self.text = text
+
+    @property
+    def wrapped(self) -> Expression | None:
+        """The expression where the template is one interpolation and nothing else."""
+        if len(self.parts) == 1 and isinstance(self.parts[0], Interpolation):
+            return self.parts[0].expr
+        return None
+
+    def children(self) -> Sequence[Node]:
+        return self.parts
+
+
+class Heredoc(Template):
+    """A heredoc; `flush` for `<<-`. It ends behind its closing name, before the line end."""
+
+    __slots__ = ("flush", "name")
+
+    def __init__(
+        self,
+        start: int,
+        end: int,
+        parts: list[Node],
+        text: str | None,
+        name: str,
+        flush: bool,
+    ) -> None:
+        super().__init__(start, end, parts, text)
+        self.name = name
+        self.flush = flush
+
+
+class Attr(Node):
+    """A step `.name`; the place begins with the dot."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, start: int, end: int, name: str) -> None:
+        super().__init__(start, end)
+        self.name = name
+
+
+class Index(Node):
+    """A step `[key]`, or with `legacy` a step `.0`; the place has bracket or dot."""
+
+    __slots__ = ("key", "legacy")
+
+    def __init__(self, start: int, end: int, key: Expression, legacy: bool) -> None:
+        super().__init__(start, end)
+        self.key = key
+        self.legacy = legacy
+
+    def children(self) -> Sequence[Node]:
+        return (self.key,)
+
+
+class Splat(Node):
+    """A step `[*]`, or with `legacy` a step `.*`."""
+
+    __slots__ = ("legacy",)
+
+    def __init__(self, start: int, end: int, legacy: bool) -> None:
+        super().__init__(start, end)
+        self.legacy = legacy
+
+
+Step: TypeAlias = Attr | Index | Splat
+
+
+class Reference(Expression):
+    """A bare name and the steps that follow: `var.x[0].y`; `name_end` ends the first name."""
+
+    __slots__ = ("name", "name_end", "steps")
+
+    def __init__(self, start: int, end: int, name: str, name_end: int, steps: list[Step]) -> None:
+        super().__init__(start, end)
+        self.name = name
+        self.name_end = name_end
+        self.steps = steps
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The first name and the `.name` steps directly behind it."""
+        names = [self.name]
+        for step in self.steps:
+            if not isinstance(step, Attr):
+                break
+            names.append(step.name)
+        return tuple(names)
+
+    def children(self) -> Sequence[Node]:
+        return self.steps
+
+
+class Access(Expression):
+    """Steps behind anything that is no bare name: `f(x).y`, `(a)[0]`."""
+
+    __slots__ = ("source", "steps")
+
+    def __init__(self, start: int, end: int, source: Expression, steps: list[Step]) -> None:
+        super().__init__(start, end)
+        self.source = source
+        self.steps = steps
+
+    def children(self) -> Sequence[Node]:
+        return (self.source, *self.steps)
+
+
+class Call(Expression):
+    """A function call; `expand` where the last argument has `...`. A name may hold `::`."""
+
+    __slots__ = ("args", "expand", "name", "name_end")
+
+    def __init__(
+        self,
+        start: int,
+        end: int,
+        name: str,
+        name_end: int,
+        args: list[Expression],
+        expand: bool,
+    ) -> None:
+        super().__init__(start, end)
+        self.name = name
+        self.name_end = name_end
+        self.args = args
+        self.expand = expand
+
+    def children(self) -> Sequence[Node]:
+        return self.args
+
+
+class Tuple(Expression):
+    """A list in brackets."""
+
+    __slots__ = ("items",)
+
+    def __init__(self, start: int, end: int, items: list[Expression]) -> None:
+        super().__init__(start, end)
+        self.items = items
+
+    def children(self) -> Sequence[Node]:
+        return self.items
+
+
+class ObjectItem(Node):
+    """One `key = value` of an object; `colon` where it is written `key : value`."""
+
+    __slots__ = ("colon", "key", "value")
+
+    def __init__(
+        self, start: int, end: int, key: Expression, value: Expression, colon: bool
+    ) -> None:
+        super().__init__(start, end)
+        self.key = key
+        self.value = value
+        self.colon = colon
+
+    @property
+    def name(self) -> str | None:
+        """The key as text where it is a bare name or a constant, else None."""
+        if isinstance(self.key, Reference) and not self.key.steps:
+            return self.key.name
+        value = literal(self.key)
+        if isinstance(value, Unknown) or value is None:
+            return None
+        return str(value).lower() if isinstance(value, bool) else str(value)
+
+    def children(self) -> Sequence[Node]:
+        return (self.key, self.value)
+
+
+class Object(Expression):
+    """A map in braces."""
+
+    __slots__ = ("items",)
+
+    def __init__(self, start: int, end: int, items: list[ObjectItem]) -> None:
+        super().__init__(start, end)
+        self.items = items
+
+    def children(self) -> Sequence[Node]:
+        return self.items
+
+
+class For(Expression):
+    """A for expression; one that gives an object has a `key`.
+
+    `variables` are one or two: [key,] value. `grouped` tells of `...` behind the value.
+    """
+
+    __slots__ = ("collection", "condition", "grouped", "key", "value", "variables")
+
+    def __init__(
+        self,
+        start: int,
+        end: int,
+        variables: list[Name],
+        collection: Expression,
+        key: Expression | None,
+        value: Expression,
+        grouped: bool,
+        condition: Expression | None,
+    ) -> None:
+        super().__init__(start, end)
+        self.variables = variables
+        self.collection = collection
+        self.key = key
+        self.value = value
+        self.grouped = grouped
+        self.condition = condition
+
+    def children(self) -> Sequence[Node]:
+        nodes = (self.collection, self.key, self.value, self.condition)
+        return [node for node in nodes if node is not None]
+
+
+class Conditional(Expression):
+    """`condition ? yes : no`."""
+
+    __slots__ = ("condition", "no", "yes")
+
+    def __init__(self, condition: Expression, yes: Expression, no: Expression) -> None:
+        super().__init__(condition.start, no.end)
+        self.condition = condition
+        self.yes = yes
+        self.no = no
+
+    def children(self) -> Sequence[Node]:
+        return (self.condition, self.yes, self.no)
+
+
+class Binary(Expression):
+    """`left op right`; `op_start` is the operator's place."""
+
+    __slots__ = ("left", "op", "op_start", "right")
+
+    def __init__(self, op: str, op_start: int, left: Expression, right: Expression) -> None:
+        super().__init__(left.start, right.end)
+        self.op = op
+        self.op_start = op_start
+        self.left = left
+        self.right = right
+
+    def children(self) -> Sequence[Node]:
+        return (self.left, self.right)
+
+
+class Unary(Expression):
+    """`-operand` or `!operand`."""
+
+    __slots__ = ("op", "operand")
+
+    def __init__(self, start: int, op: str, operand: Expression) -> None:
+        super().__init__(start, operand.end)
+        self.op = op
+        self.operand = operand
+
+    def children(self) -> Sequence[Node]:
+        return (self.operand,)
+
+
+class Parens(Expression):
+    """An expression in parentheses."""
+
+    __slots__ = ("inner",)
+
+    def __init__(self, start: int, end: int, inner: Expression) -> None:
+        super().__init__(start, end)
+        self.inner = inner
+
+    def children(self) -> Sequence[Node]:
+        return (self.inner,)
+
+
+class Attribute(Node):
+    """`name = expr` of a body; it ends with the expression."""
+
+    __slots__ = ("expr", "name", "name_end", "name_start")
+
+    def __init__(self, name: str, name_start: int, name_end: int, expr: Expression) -> None:
+        super().__init__(name_start, expr.end)
+        self.name = name
+        self.name_start = name_start
+        self.name_end = name_end
+        self.expr = expr
+
+    def children(self) -> Sequence[Node]:
+        return (self.expr,)
+
+
+class Label(Node):
+    """A block label, decoded; the place has its quotes."""
+
+    __slots__ = ("quoted", "text")
+
+    def __init__(self, start: int, end: int, text: str, quoted: bool) -> None:
+        super().__init__(start, end)
+        self.text = text
+        self.quoted = quoted
+
+
+class Body(Node):
+    """What a file or a block holds; a block's body lies inside its braces."""
+
+    __slots__ = ("attributes", "blocks")
+
+    def __init__(
+        self, start: int, end: int, attributes: dict[str, Attribute], blocks: list[Block]
+    ) -> None:
+        super().__init__(start, end)
+        self.attributes = attributes
+        self.blocks = blocks
+
+    def children(self) -> Sequence[Node]:
+        if not self.blocks:
+            return list(self.attributes.values())
+        return sorted([*self.attributes.values(), *self.blocks], key=lambda node: node.start)
+
+
+class Block(Node):
+    """A block; its header reaches from `start` to `header_end`, the end of the last label."""
+
+    __slots__ = ("body", "header_end", "label_nodes", "labels", "type", "type_end")
+
+    def __init__(
+        self, start: int, end: int, kind: str, type_end: int, label_nodes: list[Label], body: Body
+    ) -> None:
+        super().__init__(start, end)
+        self.type = kind
+        self.type_end = type_end
+        self.label_nodes = label_nodes
+        self.labels = [label.text for label in label_nodes]
+        self.header_end = label_nodes[-1].end if label_nodes else type_end
+        self.body = body
+
+    def children(self) -> Sequence[Node]:
+        return (self.body,)
+
+
+def walk(node: Node) -> Iterator[Expression]:
+    """All expressions at and below a node, outer before inner, in the order of the text."""
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Expression):
+            yield node
+        waiting.extend(reversed(node.children()))
+
+
+class Unknown:
+    """The type of `UNKNOWN`."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "UNKNOWN"
+
+
+UNKNOWN: Final = Unknown()
+"""What `literal` gives for an expression that is no constant."""
+
+
+def literal(expr: Expression) -> Value | Unknown:
+    """The value of a constant string, number, boolean or null; `UNKNOWN` for all else."""
+    negative = False
+    while True:
+        if isinstance(expr, Parens):
+            expr = expr.inner
+        elif isinstance(expr, Unary) and expr.op == "-":
+            negative = not negative
+            expr = expr.operand
+        else:
+            break
+    if isinstance(expr, Template) and not negative:
+        return UNKNOWN if expr.text is None else expr.text
+    if isinstance(expr, Literal):
+        value = expr.value
+        if not negative:
+            return value
+        if value is not None and not isinstance(value, bool):
+            return -value
+    return UNKNOWN
+
+
+_ESCAPE = re.compile(r"\\(?:u(.{4})|U(.{8})|(.))|(\$\$\{|%%\{)")
+_DOUBLED = re.compile(r"(\$\$\{|%%\{)")
+_PLAIN = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
+
+
+def unquote(text: str) -> str:
+    """The text that the inside of a quoted string stands for."""
+    if "\\" not in text and "{" not in text:
+        return text
+
+    def decoded(match: re.Match[str]) -> str:
+        code = match[1] or match[2]
+        if code:
+            return chr(int(code, 16))
+        return _PLAIN[match[3]] if match[3] else match[4][1:]
+
+    return _ESCAPE.sub(decoded, text)
+
+
+_PRECEDENCE = {
+    "||": 1,
+    "&&": 2,
+    **dict.fromkeys(("==", "!="), 3),
+    **dict.fromkeys(("<", "<=", ">", ">="), 4),
+    **dict.fromkeys(("+", "-"), 5),
+    **dict.fromkeys(("*", "/", "%"), 6),
+}
+_BINARY = frozenset(scan.OPERATOR + scan.MINUS + scan.STAR)
+_CONSTANTS = {"true": True, "false": False, "null": None}
+_STEPS = frozenset(".[")
+
+
+def parse(text: str) -> Body:
+    """The tree of a text; raises `HclError`, over the nesting limit `HclTooDeep`."""
+    tokens = scan.scan(text)
+    run = syntax.check_tokens(tokens)
+    builder = _Builder(tokens, run.skipped)
+    attributes, blocks = builder.body(scan.END)
+    return Body(0, len(text), attributes, blocks)
+
+
+def _number(text: str) -> int | float:
+    # int() refuses more than 4,300 digits; such a number is infinite here.
+    return int(text) if text.isdigit() and len(text) <= 4000 else float(text)
+
+
+class _Builder:
+    """Reads checked tokens, without comments and without newlines that mean nothing.
+
+    Each nesting of the text costs at most three frames, so that `MAX_NESTING` stays
+    within Python's own limit.
+    """
+
+    def __init__(self, tokens: scan.Tokens, skipped: list[int]) -> None:
+        kinds, texts, ends = tokens.kinds, tokens.texts, tokens.ends
+        if skipped:
+            dropped = set(skipped)
+            kept = [index for index in range(len(kinds)) if index not in dropped]
+            kinds = "".join([kinds[index] for index in kept])
+            texts = [texts[index] for index in kept]
+            ends = [ends[index] for index in kept]
+        self.kinds = kinds
+        self.texts = texts
+        self.ends = ends
+        self.starts = [end - len(text) for end, text in zip(ends, texts, strict=True)]
+        self.at = 0
+
+    def skip_newlines(self) -> None:
+        while self.kinds[self.at] in "n#":
+            self.at += 1
+
+    def body(self, closing: str) -> tuple[dict[str, Attribute], list[Block]]:
+        """The items up to the closing token, which is taken too."""
+        attributes: dict[str, Attribute] = {}
+        blocks: list[Block] = []
+        while True:
+            self.skip_newlines()
+            at = self.at
+            self.at += 1
+            if self.kinds[at] == closing:
+                return attributes, blocks
+            name = sys.intern(self.texts[at])
+            if self.kinds[self.at] == "=":
+                self.at += 1
+                expr = self.expression()
+                attributes[name] = Attribute(name, self.starts[at], self.ends[at], expr)
+                continue
+            labels = self.labels()
+            inside = self.ends[self.at]
+            self.at += 1
+            held = self.body("}")
+            end = self.ends[self.at - 1]
+            body = Body(inside, end - 1, *held)
+            blocks.append(Block(self.starts[at], end, name, self.ends[at], labels, body))
+
+    def labels(self) -> list[Label]:
+        labels = []
+        while (kind := self.kinds[self.at]) != "{":
+            at = self.at
+            self.at += 1
+            if kind in scan.NAMES:
+                text = self.texts[at]
+            else:
+                if kind == scan.OPEN_QUOTE:
+                    self.at = self.kinds.index(scan.CLOSE_QUOTE, at) + 1
+                text = unquote("".join(self.texts[at : self.at])[1:-1])
+            end = self.ends[self.at - 1]
+            labels.append(Label(self.starts[at], end, text, kind not in scan.NAMES))
+        return labels
+
+    def expression(self) -> Expression:
+        """Terms joined by binary operators, in a chain of conditionals.
+
+        Both are loops: long chains are no nesting.
+        """
+        conditions: list[tuple[Expression, Expression]] = []
+        while True:
+            node = self.term()
+            if self.kinds[self.at] in _BINARY:
+                operands = [node]
+                operators: list[int] = []
+                while self.kinds[self.at] in _BINARY:
+                    self.group(operands, operators, _PRECEDENCE[self.texts[self.at]])
+                    operators.append(self.at)
+                    self.at += 1
+                    operands.append(self.term())
+                self.group(operands, operators, 0)
+                node = operands[0]
+            if self.kinds[self.at] != "?":
+                break
+            self.at += 1
+            yes = self.expression()
+            self.at += 1
+            conditions.append((node, yes))
+        for condition, yes in reversed(conditions):
+            node = Conditional(condition, yes, node)
+        return node
+
+    def group(self, operands: list[Expression], operators: list[int], precedence: int) -> None:
+        """Join the last operands while the operator between binds at least so tightly."""
+        while operators and _PRECEDENCE[self.texts[operators[-1]]] >= precedence:
+            operator = operators.pop()
+            right = operands.pop()
+            left = operands.pop()
+            operands.append(Binary(self.texts[operator], self.starts[operator], left, right))
+
+    def term(self) -> Expression:
+        """A term with the signs before it and the steps behind it."""
+        at = self.at
+        kind = self.kinds[at]
+        signs = 0
+        while kind == "-" or kind == "!":
+            signs += 1
+            kind = self.kinds[at + signs]
+        first = at + signs
+        self.at = first + 1
+        start = self.starts[first]
+        node: Expression
+        if kind == scan.STRING:
+            text = unquote(self.texts[first][1:-1])
+            end = self.ends[first]
+            parts: list[Node] = [Text(start + 1, end - 1, text)] if end - start > 2 else []
+            node = Template(start, end, parts, text)
+        elif kind in scan.NAMES:
+            node = self.named(first)
+        elif kind == scan.INTEGER or kind == scan.DECIMAL:
+            node = Literal(start, self.ends[first], _number(self.texts[first]))
+        elif kind == "(":
+            inner = self.expression()
+            node = Parens(start, self.take(), inner)
+        elif kind == "[":
+            node = self.sequence(start)
+        elif kind == "{":
+            node = self.object(start)
+        else:
+            node = self.template(first)
+        if self.kinds[self.at] in _STEPS:
+            steps = self.steps()
+            node = Access(start, steps[-1].end, node, steps)
+        for sign in range(first - 1, at - 1, -1):
+            node = Unary(self.starts[sign], self.texts[sign], node)
+        return node
+
+    def take(self) -> int:
+        """Step over one token; give its end."""
+        self.at += 1
+        return self.ends[self.at - 1]
+
+    def named(self, first: int) -> Expression:
+        """A constant, a reference or a call."""
+        name = self.texts[first]
+        start, end = self.starts[first], self.ends[first]
+        while self.kinds[self.at] == scan.NAMESPACE:
+            self.at += 2
+            name += "::" + self.texts[self.at - 1]
+            end = self.ends[self.at - 1]
+        if self.kinds[self.at] == "(":
+            self.at += 1
+            args = []
+            expand = False
+            while self.kinds[self.at] != ")":
+                args.append(self.expression())
+                expand = self.kinds[self.at] == scan.ELLIPSIS
+                if self.kinds[self.at] != ")":
+                    self.at += 1
+            return Call(start, self.take(), name, end, args, expand)
+        if self.kinds[first] == scan.CONSTANT:
+            return Literal(start, end, _CONSTANTS[name])
+        if self.kinds[self.at] not in _STEPS:
+            return Reference(start, end, name, end, [])
+        steps = self.steps()
+        return Reference(start, steps[-1].end, name, end, steps)
+
+    def steps(self) -> list[Step]:
+        steps: list[Step] = []
+        while (kind := self.kinds[self.at]) in _STEPS:
+            start = self.starts[self.at]
+            self.at += 1
+            at = self.at
+            if kind == "[":
+                if self.kinds[at] == scan.STAR:
+                    self.at += 1
+                    steps.append(Splat(start, self.take(), False))
+                else:
+                    key = self.expression()
+                    steps.append(Index(start, self.take(), key, False))
+                continue
+            end = self.take()
+            if self.kinds[at] == scan.STAR:
+                steps.append(Splat(start, end, True))
+            elif self.kinds[at] == scan.INTEGER:
+                number = Literal(self.starts[at], end, _number(self.texts[at]))
+                steps.append(Index(start, end, number, True))
+            else:
+                steps.append(Attr(start, end, self.texts[at]))
+        return steps
+
+    def sequence(self, start: int) -> Expression:
+        """What stands behind `[`: a list or a for expression."""
+        if self.kinds[self.at] == scan.FOR:
+            return self.for_expression(start)
+        items = []
+        while self.kinds[self.at] != "]":
+            items.append(self.expression())
+            if self.kinds[self.at] == ",":
+                self.at += 1
+        return Tuple(start, self.take(), items)
+
+    def object(self, start: int) -> Expression:
+        """What stands behind `{`: an object or a for expression."""
+        self.skip_newlines()
+        if self.kinds[self.at] == scan.FOR:
+            return self.for_expression(start)
+        items = []
+        while self.kinds[self.at] != "}":
+            key = self.expression()
+            colon = self.kinds[self.at] == ":"
+            self.at += 1
+            value = self.expression()
+            items.append(ObjectItem(key.start, value.end, key, value, colon))
+            if self.kinds[self.at] == ",":
+                self.at += 1
+            self.skip_newlines()
+        return Object(start, self.take(), items)
+
+    def for_head(self) -> tuple[list[Name], Expression]:
+        """From `for` to the end of the collection."""
+        variables: list[Name] = []
+        while self.kinds[self.at] != scan.IN or not variables or self.texts[self.at - 1] == ",":
+            self.at += 1
+            at = self.at
+            variables.append(Name(self.starts[at], self.ends[at], self.texts[at]))
+            self.at += 1
+        self.at += 1
+        return variables, self.expression()
+
+    def for_expression(self, start: int) -> For:
+        variables, collection = self.for_head()
+        self.at += 1
+        key: Expression | None = None
+        value = self.expression()
+        if self.kinds[self.at] == scan.ARROW:
+            self.at += 1
+            key, value = value, self.expression()
+        grouped = self.kinds[self.at] == scan.ELLIPSIS
+        self.at += grouped
+        condition = None
+        if self.kinds[self.at] == scan.IF:
+            self.at += 1
+            condition = self.expression()
+        return For(start, self.take(), variables, collection, key, value, grouped, condition)
+
+    def template(self, first: int) -> Template:
+        start = self.starts[first]
+        quoted = self.kinds[first] == scan.OPEN_QUOTE
+        parts = self.parts(quoted)
+        end = self.take()
+        if quoted:
+            text = None if any(not isinstance(part, Text) for part in parts) else _join(parts)
+            return Template(start, end, parts, text)
+        opener = self.texts[first].rstrip("\r\n")
+        flush = opener.startswith("<<-")
+        if flush:
+            _dedent(parts)
+        text = None if any(not isinstance(part, Text) for part in parts) else _join(parts)
+        return Heredoc(start, end, parts, text, opener.lstrip("<").removeprefix("-"), flush)
+
+    def parts(self, quoted: bool) -> list[Node]:
+        """Template parts up to the token that ends them, which is not taken."""
+        parts: list[Node] = []
+        while True:
+            at = self.at
+            kind = self.kinds[at]
+            if kind == scan.TEXT:
+                self.at += 1
+                text = self.texts[at]
+                text = unquote(text) if quoted else _DOUBLED.sub(lambda m: m[1][1:], text)
+                parts.append(Text(self.starts[at], self.ends[at], text))
+            elif kind == scan.INTERPOLATION:
+                self.at += 1
+                expr = self.expression()
+                before = self.texts[at].endswith("~")
+                after = self.texts[self.at].startswith("~")
+                parts.append(Interpolation(self.starts[at], self.take(), expr, before, after))
+            elif kind == scan.DIRECTIVE and self.kinds[at + 1] in scan.IF + scan.FOR:
+                parts.append(self.directive(at, quoted))
+            else:
+                return parts
+
+    def directive(self, at: int, quoted: bool) -> Node:
+        """A whole `%{if}` or `%{for}`, to the end of its closing sequence."""
+        start = self.starts[at]
+        self.at += 1
+        if self.kinds[self.at] == scan.FOR:
+            variables, collection = self.for_head()
+            self.at += 1
+            body = self.parts(quoted)
+            self.at += 2
+            return ForDirective(start, self.take(), variables, collection, body)
+        self.at += 1
+        condition = self.expression()
+        self.at += 1
+        yes = self.parts(quoted)
+        no: list[Node] = []
+        if self.kinds[self.at + 1] == scan.ELSE:
+            self.at += 3
+            no = self.parts(quoted)
+        self.at += 2
+        return IfDirective(start, self.take(), condition, yes, no)
+
+
+def _join(parts: list[Node]) -> str:
+    return "".join([part.value for part in parts if isinstance(part, Text)])
+
+
+_INDENTATION = re.compile(r"^[^\S\n]*", re.M)
+
+
+def _dedent(parts: list[Node]) -> None:
+    """Take the common indentation from the lines of a flush heredoc."""
+    pieces: list[tuple[Text, bool]] = []  # and whether it starts at a line's beginning
+    fresh = True
+    waiting = list(reversed(parts))
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Text):
+            pieces.append((part, fresh))
+            fresh = part.value.endswith("\n")
+            continue
+        if fresh:
+            pieces.append((Text(part.start, part.start, ""), True))
+        fresh = False
+        if isinstance(part, IfDirective):
+            waiting.extend(reversed([*part.yes, *part.no]))
+        elif isinstance(part, ForDirective):
+            waiting.extend(reversed(part.body))
+    margin = min((_margin(text.value, fresh) for text, fresh in pieces), default=0)
+    for text, fresh in pieces:
+        if margin:
+            value = re.sub(rf"(?m)^[^\S\n]{{{margin}}}", "", text.value)
+            text.value = value if fresh else text.value[:0] + _keep_first(text.value, value)
+
+
+def _margin(text: str, fresh: bool) -> int:
+    """The smallest indentation of the lines that start in a text."""
+    lines = text.split("\n")
+    starting = lines if fresh else lines[1:]
+    if text.endswith("\n") and starting:
+        starting = starting[:-1]
+    widths = [len(line) - len(line.lstrip()) for line in starting]
+    return min(widths, default=sys.maxsize)
+
+
+def _keep_first(text: str, dedented: str) -> str:
+    """The dedented text with its first line, which started elsewhere, as it was."""
+    first, feed, _ = text.partition("\n")
+    return first + feed + dedented.partition("\n")[2]
