@@ -31,8 +31,9 @@ MAX_MAP_SOURCES = 200_000
 SNIFFED = 4096
 """Bytes of a JSON file that are looked at for the beginning of a map."""
 
-_REFERRING = tuple(
-    f".{kind}" for kind in "js mjs cjs jsx ts css html htm svelte vue wasm".split(" ")
+_REFERRING = (
+    *(".js", ".mjs", ".cjs", ".jsx", ".ts", ".css"),
+    *(".html", ".htm", ".svelte", ".vue", ".wasm"),
 )
 _DECLARATION_MAPS = (".d.ts.map", ".d.mts.map", ".d.cts.map")
 

@@ -103,7 +103,7 @@ def map_inline(package: NpmPackage) -> Findings:
         {"name": "widget", "version": "1.0.0", "files": ["dist"]}
         -- dist/index.js --
         console.log(1)
-        //# sourceMappingURL=data:;base64,eyJ2ZXJzaW9uIjozLCJzb3VyY2VzIjpbImEiXSwibWFwcGluZ3MiOiIifQ==
+        //# sourceMappingURL=data:;base64,eyJzb3VyY2VzIjpbXSwibWFwcGluZ3MiOiIifQ==
     Bad: percent-encoded, with the original
         -- package.json --
         {"name": "widget", "version": "1.0.0", "files": ["dist"]}

@@ -1,0 +1,225 @@
+"""`npm-files`: what an npm package would hold, and why."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from iachygiene.commands import Common
+from iachygiene.model import SourceFile
+
+if TYPE_CHECKING:
+    from iachygiene.config import Config
+    from iachygiene.files import Tree
+    from iachygiene.judge import Verdict
+    from iachygiene.model import Finding
+    from iachygiene.parse.npm_files import Listing, Step
+
+
+class _Place(NamedTuple):
+    """A package: the root that its paths are relative to, and its directory there."""
+
+    root: str
+    directory: str
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("directory", metavar="[DIR]", default=".")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["text", "json", "null"]),
+    default="text",
+    show_default=True,
+    help="null: names only, each followed by a NUL byte.",
+)
+@click.option("--why", metavar="PATH", help="Tell which rule decides about one path of DIR.")
+@click.option(
+    "--npm-version",
+    type=click.Choice(["11", "12"]),
+    help="Whose rules to follow.  [default: of the configuration, else 11]",
+)
+@click.option("--check", is_flag=True, help="Exit with 1 when a rule about leaks fires.")
+@click.pass_context
+def command(
+    context: click.Context,
+    /,
+    directory: str,
+    format_: str,
+    why: str | None,
+    npm_version: str | None,
+    check: bool,
+) -> int:
+    """Print the files that the npm package in DIR would hold.
+
+    Starts no npm and no lifecycle script: run it after the build. The list is npm's own; pnpm
+    and yarn may pack other files. Exit codes: 0, 1 with --check when a leak rule fires, 2 when
+    there is no package or npm would refuse to pack it.
+    """
+    from iachygiene.config import ConfigError
+
+    common: Common = context.obj or Common()
+    if not os.path.isdir(directory):
+        raise click.UsageError(f"no such directory: {directory}")
+    try:
+        return _run(directory, format_, why, npm_version, check, common)
+    except ConfigError as error:
+        click.echo(str(error), err=True)
+        return 2
+
+
+def _run(
+    directory: str,
+    format_: str,
+    why: str | None,
+    npm_version: str | None,
+    check: bool,
+    common: Common,
+) -> int:
+    from iachygiene.files import Tree
+    from iachygiene.parse.npm_files import Refused, npm_files
+
+    place = _place(directory)
+    config = _configuration(place, common)
+    settings = dict(config.settings("npm"))
+    if npm_version is not None:
+        settings["version"] = npm_version
+    tree = Tree(place.root, max_size=config.max_file_size)
+    try:
+        listing = npm_files(tree, place.directory, int(settings.get("version") or 11))
+    except Refused as refused:
+        click.echo(f"error: npm would refuse to pack {_clean(directory)}: {refused}", err=True)
+        return 2
+    if why is not None:
+        click.echo("".join(_explained(tree, listing, why)), nl=False)
+        return 0
+    if format_ == "json":
+        import json
+
+        click.echo(json.dumps({"files": list(listing.files)}))
+    elif format_ == "null":
+        click.echo("".join(f"{name}\0" for name in listing.files).encode(errors="surrogateescape"))
+    if not (check or format_ == "text"):
+        return 0
+    verdict = _judge(place, config, settings)
+    if format_ == "text":
+        click.echo("".join(_listed(place, listing, verdict.findings)), nl=False)
+    return _code(verdict, config) if check else 0
+
+
+def _place(directory: str) -> _Place:
+    """The package with the root around it: its repository, else what holds its workspace."""
+    from iachygiene.discover import locate
+    from iachygiene.files import Tree
+    from iachygiene.parse.npm_files import workspace_root
+
+    real = os.path.realpath(directory)
+    place = locate([], real)
+    root = place.root
+    if not place.listing.from_git:
+        above = workspace_root(Tree("/"), real.lstrip("/"))
+        root = real if above is None else "/" + above
+    return _Place(root, "" if real == root else os.path.relpath(real, root))
+
+
+def _configuration(place: _Place, common: Common) -> Config:
+    from iachygiene.config import load
+
+    config = load(place.root, file=common.config, isolated=common.isolated)
+    for warning in config.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    return config
+
+
+def _judge(place: _Place, config: Config, settings: Mapping[str, Any]) -> Verdict:
+    """What the rules about packages say of the one package."""
+    from iachygiene.discover import locate
+    from iachygiene.files import Tree
+    from iachygiene.judge import Rules, judge
+    from iachygiene.model import Job
+
+    listed = frozenset(locate([], place.root).listing.paths)
+    tree = Tree(place.root, listed=listed, max_size=config.max_file_size)
+    manifest = f"{place.directory}/package.json" if place.directory else "package.json"
+    job = Job("npm", place.directory, (manifest,), settings)
+    return judge(job, tree, Rules(config), timeout=config.unit_timeout)
+
+
+def _code(verdict: Verdict, config: Config) -> int:
+    fail_on = config.fail_on
+    for crash in verdict.crashes:
+        click.echo(f"error: rule {crash.rule} crashed: {crash.cause}", err=True)
+    if fail_on is not None and any((one.severity or 0) >= fail_on for one in verdict.findings):
+        return 1
+    return 3 if verdict.crashes or verdict.unchecked else 0
+
+
+def _listed(place: _Place, listing: Listing, findings: Iterable[Finding]) -> Iterator[str]:
+    """One line a file: its size, its name, and what the rules say of it."""
+    marks: dict[str, list[Finding]] = {}
+    for finding in findings:
+        marks.setdefault(finding.location.path, []).append(finding)
+    sizes = {name: _size(os.path.join(place.root, path)) for name, path in listing.files.items()}
+    width = max((len(f"{size:,}") for size in sizes.values()), default=1)
+    for name, path in listing.files.items():
+        told = "".join(f"  {_mark(finding)}" for finding in marks.get(path, ()))
+        yield f"{sizes[name]:>{width},}  {_clean(name)}{told}\n"
+    total = sum(sizes.values())
+    plural = "" if len(sizes) == 1 else "s"
+    yield f"{len(sizes):,} file{plural}, {total:,} bytes, as npm {listing.version} packs them\n"
+
+
+def _mark(finding: Finding) -> str:
+    severity = finding.severity.word if finding.severity else ""
+    return f"[{severity} {finding.rule}: {_clean(finding.message)}]"
+
+
+def _size(path: str) -> int:
+    try:
+        return os.lstat(path).st_size
+    except OSError:
+        return 0
+
+
+_WITHOUT_RULE: Mapping[str, str] = {
+    "link": "a symbolic link never ships",
+    "missing": "there is no such file",
+    "other": "neither a file nor a directory",
+    "name": "a name with a * never ships",
+}
+
+
+def _explained(tree: Tree, listing: Listing, path: str) -> Iterator[str]:
+    """The verdicts on the way to a path, and the rule behind each."""
+    if os.path.isabs(path):
+        path = os.path.relpath(path, listing.directory)
+    steps = listing.steps(path)
+    ships = path in listing.files or os.path.normpath(path) in listing.files
+    below = any(name.startswith(os.path.normpath(path) + "/") for name in listing.files)
+    word = "ships" if ships else "ships in part" if below else "does not ship"
+    yield f"{_clean(path)}: {word}\n"
+    for step in steps:
+        yield f"  {_clean(step.path)}: {_reason(tree, step)}\n"
+
+
+def _reason(tree: Tree, step: Step) -> str:
+    if step.why and step.rule is None:
+        return _WITHOUT_RULE[step.why]
+    verdict = "included" if step.included else "left out"
+    rule = step.rule
+    if rule is None:
+        return f"{verdict}, no rule leaves it out" if step.included else verdict
+    if rule.location is None:
+        return f"{verdict} by `{_clean(rule.text)}`, built into npm"
+    path, span, _ = rule.location
+    line, _ = SourceFile(path, tree.raw(path)).position(span.start)
+    return f"{verdict} by `{_clean(rule.text)}` in {rule.what} ({_clean(path)}:{line})"
+
+
+def _clean(text: str) -> str:
+    from iachygiene.report.escape import clean
+
+    return clean(text)
