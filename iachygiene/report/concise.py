@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from iachygiene.model import Finding, Result, SourceFile
-from iachygiene.report.escape import clean
+from iachygiene.report.escape import clean, clean_path
 from iachygiene.report.findings import ABSENT, BROKEN, counted, position_of, severity_of
 from iachygiene.report.options import ReportOptions
 
@@ -36,7 +36,7 @@ def render(
 def line(finding: Finding, files: Mapping[str, SourceFile], options: ReportOptions) -> str:
     """The line of one finding, without its end."""
     place = position_of(finding.location, files)
-    path = clean(finding.location.path, ascii_only=not options.unicode)
+    path = clean_path(finding.location.path, ascii_only=not options.unicode)
     message = clean(finding.message, ascii_only=not options.unicode)
     severity = severity_of(finding).word
     mark = " [*]" if finding.fix and finding.fix.safe else ""

@@ -18,7 +18,7 @@ MAX_SNIPPET = 400
 _INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\U000e0100-\U000e01ef]")
 _NAMED = {"\n": r"\n", "\r": r"\r", "\t": " "}
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_MARKDOWN = re.compile(r"[^A-Za-z0-9 ,;/%=?-]")
+_MARKDOWN = re.compile(r"[^A-Za-z0-9 ,;/%=?.-]|(?<=[wW]{3})\.")
 _BRACKETS = re.compile(r"[\[\]\\]")
 
 
@@ -29,7 +29,15 @@ def clean(text: str, *, ascii_only: bool = False) -> str:
     a name that is not UTF-8 `\x80`, a tab one blank. With `ascii_only` all else beyond ASCII
     is written so too. Known forms of secrets are masked.
     """
-    text = masked(text)
+    return _without_controls(masked(text), ascii_only)
+
+
+def clean_path(path: str, *, ascii_only: bool = False) -> str:
+    """A path, cleaned in the same way, but never masked: it has to name its file."""
+    return _without_controls(path, ascii_only)
+
+
+def _without_controls(text: str, ascii_only: bool) -> str:
     if text.isprintable() and (text.isascii() or not (ascii_only or _INVISIBLE.search(text))):
         return text
     return "".join([_shown(character, ascii_only) for character in text])
@@ -61,6 +69,11 @@ def plain(text: str, limit: int | None = None) -> str:
     return text
 
 
+def plain_path(path: str) -> str:
+    """A path for JSON; bytes that are not UTF-8 are U+FFFD there."""
+    return path if path.isascii() else _SURROGATE.sub("\ufffd", path)
+
+
 def sarif_message(text: str) -> str:
     """Text for a SARIF message, in which brackets would make links of its contents."""
     return _BRACKETS.sub(lambda match: "\\" + match[0], plain(clean(text), MAX_MESSAGE))
@@ -83,14 +96,23 @@ def command_value(text: str) -> str:
     return clean(text).replace("%", "%25")
 
 
-def command_property(text: str) -> str:
-    """Text for a property of a GitHub workflow command."""
-    return command_value(text).replace(":", "%3A").replace(",", "%2C")
+def command_property(path: str) -> str:
+    """A path or other words of ours for a property of a GitHub workflow command."""
+    escaped = clean_path(path).replace("%", "%25")
+    return escaped.replace(":", "%3A").replace(",", "%2C")
 
 
 def markdown(text: str) -> str:
     """Text for Markdown: no markup, HTML, link, mention or reference can come of it."""
-    text = clean(text)
+    return _without_markup(clean(text))
+
+
+def markdown_path(path: str) -> str:
+    """A path for Markdown."""
+    return _without_markup(clean_path(path))
+
+
+def _without_markup(text: str) -> str:
     if text.isalnum() and text.isascii():
         return text
     return _MARKDOWN.sub(_entity, text)

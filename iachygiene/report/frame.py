@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from iachygiene.model import Location, SourceFile, Span
-from iachygiene.report.escape import clean
+from iachygiene.report.escape import clean, clean_path
 from iachygiene.report.mask import described, masked
 
 MAX_COLUMNS = 160
@@ -82,7 +82,7 @@ def pointer(file: SourceFile, span: Span, label: str) -> list[str]:
     """An arrow to a place, then its frame: for a mistake outside of a report."""
     line, column = file.position(span.start)
     style = Style(gutter=max(len(str(line)), 2))
-    arrow = f"{' ' * style.gutter}--> {clean(file.path)}:{line}:{column}"
+    arrow = f"{' ' * style.gutter}--> {clean_path(file.path)}:{line}:{column}"
     lines, _ = frame(file, Location(file.path, span, label), (), style)
     return [arrow, *lines]
 

@@ -18,7 +18,7 @@ from iachygiene.model import (
     SourceFile,
     ToolStatus,
 )
-from iachygiene.report.escape import MAX_MESSAGE, MAX_SNIPPET, plain
+from iachygiene.report.escape import MAX_MESSAGE, MAX_SNIPPET, plain, plain_path
 from iachygiene.report.findings import (
     aliases_of,
     by_rule,
@@ -52,7 +52,7 @@ def render(
         "root": ".",
         "run": _run(result, options),
         "config": {
-            "file": None if result.config is None else plain(result.config),
+            "file": None if result.config is None else plain_path(result.config),
             "digest": result.config_digest,
         },
         "files": _files(result),
@@ -66,7 +66,7 @@ def render(
     set_aside = zip(result.muted, prints[number:], strict=True)
     yield _rows("muted", (_muted(one, mark, files) for one, mark in set_aside))
     crashes = (
-        {"rule": one.rule, "path": plain(one.path), "cause": plain(one.cause, MAX_MESSAGE)}
+        {"rule": one.rule, "path": plain_path(one.path), "cause": plain(one.cause, MAX_MESSAGE)}
         for one in result.crashes
     )
     yield _rows("crashes", crashes)
@@ -108,7 +108,7 @@ def _files(result: Result) -> dict[str, Any]:
         "by_kind": {plain(kind): number for kind, number in result.counts.items()},
         "skipped": [
             {
-                "path": plain(one.what),
+                "path": plain_path(one.what),
                 "why": plain(one.why),
                 "detail": plain(one.detail, MAX_MESSAGE) or None,
                 "hint": plain(one.hint, MAX_MESSAGE) or None,
@@ -135,7 +135,7 @@ def _tool(tool: ToolStatus, options: ReportOptions) -> dict[str, Any]:
 def _place(location: Location, files: Mapping[str, SourceFile]) -> dict[str, Any]:
     line, column, end_line, end_column = position_of(location, files)
     return {
-        "path": plain(location.path),
+        "path": plain_path(location.path),
         "line": line,
         "column": column,
         "end_line": end_line,
@@ -191,10 +191,10 @@ def _muted(one: Muted, fingerprint: str, files: Mapping[str, SourceFile]) -> dic
     place = position_of(one.finding.location, files)
     at = None
     if one.at is not None:
-        at = {"path": plain(one.at.path), "line": position_of(one.at, files).line}
+        at = {"path": plain_path(one.at.path), "line": position_of(one.at, files).line}
     return {
         "rule": one.finding.rule,
-        "path": plain(one.finding.location.path),
+        "path": plain_path(one.finding.location.path),
         "line": place.line,
         "fingerprint": fingerprint,
         "by": one.by,

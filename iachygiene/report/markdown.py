@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from iachygiene.model import Finding, Result, Severity, SourceFile
-from iachygiene.report.escape import markdown, uri
+from iachygiene.report.escape import markdown, markdown_path, uri
 from iachygiene.report.findings import (
     ABSENT,
     BROKEN,
@@ -119,7 +119,7 @@ def _file(
     room: int,
 ) -> tuple[str, int]:
     """The findings of one file as far as they fit, and how many that are."""
-    title = f"<code>{markdown(path)}</code>: {counted(len(findings), 'finding')}"
+    title = f"<code>{markdown_path(path)}</code>: {counted(len(findings), 'finding')}"
     head = f"\n<details><summary>{title}</summary>\n{_HEADER}"
     tail = "\n</details>\n"
     rows: list[str] = []

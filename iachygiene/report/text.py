@@ -15,7 +15,7 @@ from iachygiene.model import (
     SourceFile,
     ToolStatus,
 )
-from iachygiene.report.escape import clean
+from iachygiene.report.escape import clean, clean_path
 from iachygiene.report.findings import (
     ABSENT,
     BROKEN,
@@ -92,7 +92,7 @@ class _Page:
         places = [position_of(finding.location, files) for finding in findings]
         positions = [f"{place.line}:{place.column}" for place in places]
         indent = max(map(len, positions)) + 4
-        lines = [self.paint(self.clean(path), "1")]
+        lines = [self.paint(clean_path(path, ascii_only=not self.options.unicode), "1")]
         for finding, position in zip(findings, positions, strict=True):
             severity = severity_of(finding)
             word = self.paint(severity.word, _COLORS[severity])
@@ -128,7 +128,7 @@ class _Page:
         return lines
 
     def place(self, location: Location, files: Mapping[str, SourceFile]) -> str:
-        where = self.clean(location.path)
+        where = clean_path(location.path, ascii_only=not self.options.unicode)
         if location.span != WHOLE_FILE and location.path in files:
             position = position_of(location, files)
             where += f":{position.line}:{position.column}"
@@ -145,7 +145,7 @@ class _Page:
     def not_checked(self, result: Result, *, errors_only: bool = False) -> str:
         """What was not looked at and why; with `errors_only` just what went wrong."""
         rows = [
-            (tool.check, f"{_status(tool)}{self.hint(tool.hint)}")
+            (tool.check, f"{_gap(tool)}{self.hint(tool.hint)}")
             for _, number in in_status_order(result)
             for tool in (result.tools[number],)
             if tool.status in BROKEN or (tool.status in ABSENT and not errors_only)
@@ -253,6 +253,15 @@ class _Page:
         return lines
 
 
+def _gap(tool: ToolStatus) -> str:
+    """Why a program leaves a gap."""
+    return _why_absent(tool) if tool.status in ABSENT else _status(tool)
+
+
+def _why_absent(tool: ToolStatus) -> str:
+    return tool.detail or {"missing": f"{tool.name} not found"}.get(tool.status, tool.status)
+
+
 def _status(tool: ToolStatus) -> str:
     """How a program ended, in words."""
     version = f"{tool.name} {tool.version}" if tool.version else ""
@@ -268,5 +277,4 @@ def _status(tool: ToolStatus) -> str:
         return f"crashed ({tool.detail})" if tool.detail else "crashed"
     if tool.status == "garbage":
         return f"unusable output ({tool.detail})" if tool.detail else "unusable output"
-    why = tool.detail or {"missing": f"{tool.name} not found"}.get(tool.status, tool.status)
-    return f"skipped ({why})"
+    return f"skipped ({_why_absent(tool)})"
