@@ -36,10 +36,14 @@ _BLANK = re.compile(r"(?:[ \t\r]|\\\r?\n)*")
 _COMMENT = re.compile(r"#[^\n]*")
 _KEYWORD = re.compile(r"[a-z]+(?![^\s;&|<>()])|!(?=\s)")
 _LITERAL = re.compile(r"[^ \t\r\n;&|<>()'\"\\$`{?*+@!]+")
+_PLAIN_NAME = re.compile(r"[\w.:+-]+")
+_EXTENDED_GLOB = re.compile(r"[?*+@]\(")
 _QUOTED = re.compile(r'[^"\\$`]+')
 _ANSI = re.compile(r"\$'(?:[^'\\]|\\.)*'", re.DOTALL)
 _BACKTICKS = re.compile(r"`((?:[^`\\]|\\.)*)`", re.DOTALL)
 _IN_SUM = re.compile(r"[^()\"'\\$`]+")
+_TWO_OPERANDS = re.compile(r"\w[ \t]+\w")
+_UNFINISHED_SUM = re.compile(r"(?:[<>=*/%&|^,]|(?<!\+)\+|(?<!-)-)[ \t]{0,8}\Z")
 _IN_PARAMETER = re.compile(r"[^}\"'\\$`]+")
 _PARAMETER = re.compile(r"\$\{[A-Za-z_0-9]+\}")
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)(?:\[[^\]\s]*\])?\+?=", re.ASCII)
@@ -180,23 +184,15 @@ class _Parser:
                 raise _Invalid(f"nothing follows `{operator}`")
 
     def pipeline(self, nesting: Nesting, operator: str) -> bool:
-        word = self.keyword()
-        negated = word == "!"
+        negated = self.keyword() == "!"
         if negated:
             self.here += 1
             self.blanks()
-            word = self.keyword()
-        if word == "time":
-            self.here += 4
-            self.blanks()
-            while self.at("-p") or self.at("--"):
-                self.here += 2
-                self.blanks()
         edges = [len(self.script.commands)]
         if not self.command(nesting, operator):
             if negated:
                 raise _Invalid("nothing follows `!`")
-            return word == "time"
+            return False
         bar = -1
         while True:
             self.blanks()
@@ -207,7 +203,9 @@ class _Parser:
             operator = "|&" if self.at("|&") else "|"
             self.here += len(operator)
             self.line_breaks()
-            if not self.command(nesting, operator):
+            # Only here is a closing brace taken for the name of a command.
+            brace = self.at("}") and self.simple_command(nesting, operator)
+            if not (brace or self.command(nesting, operator)):
                 raise _Invalid("nothing follows `|`")
         if bar != -1:
             commands = self.script.commands
@@ -235,6 +233,9 @@ class _Parser:
             word = self.keyword() if "a" <= letter <= "z" else ""
             if word in _CLOSERS:
                 return False
+            if word == "time":
+                self.timed(nesting, operator)
+                return True
             read = _COMPOUND.get(word)
             if read is None:
                 return self.simple_command(nesting, operator)
@@ -244,6 +245,16 @@ class _Parser:
             self.depth -= 1
         self.redirections()
         return True
+
+    def timed(self, nesting: Nesting, operator: str) -> None:
+        self.here += len("time")
+        self.blanks()
+        while self.at("-"):
+            self.word(nesting)
+            self.blanks()
+        self.enter()
+        self.pipeline(nesting, operator)
+        self.depth -= 1
 
     def redirections(self) -> None:
         self.blanks()
@@ -294,7 +305,7 @@ class _Parser:
     def read_for(self, nesting: Nesting) -> None:
         self.blanks()
         if self.at("(("):
-            if not self.sum(self.here, self.here + 2):
+            if not self.sum(self.here, self.here + 2, separators=True):
                 raise _Invalid("`))` is missing")
         else:
             self.name()
@@ -302,7 +313,11 @@ class _Parser:
             if self.keyword() == "in":
                 self.here += 2
                 self.blanks()
-                while self.here < self.end and self.s[self.here] not in ";\n":
+                while (
+                    self.here < self.end
+                    and self.s[self.here] not in ";\n"
+                    and self.keyword() != "do"
+                ):
                     self.word(nesting)
                     self.blanks()
         self.blanks()
@@ -364,7 +379,8 @@ class _Parser:
 
     def read_coprocess(self, nesting: Nesting) -> None:
         self.blanks()
-        self.command(nesting, "")
+        if not self.command(nesting, ""):
+            raise _Invalid("nothing follows `coproc`")
 
     # Test expressions
 
@@ -448,6 +464,8 @@ class _Parser:
 
     def simple_command(self, nesting: Nesting, operator: str) -> bool:
         mark, start = len(self.script.commands), self.here
+        if _EXTENDED_GLOB.match(self.s, start, self.end):
+            raise _Invalid("a pattern stands for a command")
         words: list[Word] = []
         assignments: list[Assignment] = []
         while self.here < self.end:
@@ -459,6 +477,8 @@ class _Parser:
             elif letter == "(":
                 named = len(words) == 1 and not assignments
                 found = _PARENTHESES.match(self.s, self.here, self.end) if named else None
+                if named and not found and _PLAIN_NAME.fullmatch(words[0].raw):
+                    raise _Invalid("`)` of a function is missing")
                 if not found:
                     break
                 self.here = found.end()
@@ -683,8 +703,11 @@ class _Parser:
             return True
         return False
 
-    def sum(self, start: int, inside: int) -> bool:
-        """Read arithmetic whose contents begin at `inside`; False where it is none."""
+    def sum(self, start: int, inside: int, separators: bool = False) -> bool:
+        """Read arithmetic whose contents begin at `inside`; False where it is none.
+
+        `separators` allows semicolons, which only the head of a `for` has.
+        """
         if start in self.no_sums:
             return False
         mark, bars = len(self.script.commands), len(self.script.pipelines)
@@ -696,11 +719,15 @@ class _Parser:
             if letter == ")" and level == 0:
                 if not self.s.startswith("))", self.here, self.end):
                     break
+                if _UNFINISHED_SUM.search(self.s, max(inside, self.here - 9), self.here):
+                    break
                 self.here += 2
                 self.depth -= 1
                 return True
             found = _IN_SUM.match(self.s, self.here, self.end)
             if found:
+                if (not separators and ";" in found[0]) or _TWO_OPERANDS.search(found[0]):
+                    break
                 self.here = found.end()
             elif letter in "$`":
                 self.expansion((), [], quoted=False)
@@ -733,6 +760,10 @@ class _Parser:
     def parameter(self, nesting: Nesting, quoted: bool) -> None:
         self.here += 2
         self.enter()
+        if self.here < self.end and self.s[self.here] in " \t\n|":
+            self.here += 1
+            self.commands((*nesting, "${"))
+            self.line_breaks()
         while self.here < self.end:
             letter = self.s[self.here]
             if letter == "}":
