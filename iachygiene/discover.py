@@ -144,7 +144,8 @@ def locate(paths: Sequence[str], start: str = ".", *, gitignore: bool = True) ->
     root = toplevel(around)
     if root is None:
         root = start if _relative(around, start) is not None else around
-    files, directories = [], []
+    files: list[str] = []
+    directories: list[str] = []
     for path in real:
         inside = _relative(path, root) or ""
         (directories if os.path.isdir(path) else files).append(inside)
@@ -165,7 +166,7 @@ def listing_of(root: str, *, gitignore: bool = True) -> Listing:
     if isinstance(found, Refusal):
         note = Unchecked("git", "git", f"{found.detail}; the files were listed without it")
         return Listing(list(walk(root)), from_git=False, notes=(note,))
-    notes = ()
+    notes: tuple[Unchecked, ...] = ()
     if found.submodules:
         notes = (Unchecked("submodules", "submodule", f"{len(found.submodules)} not entered"),)
     return Listing(found.paths, from_git=True, notes=notes)
@@ -356,17 +357,17 @@ def group(
     for path, kind in found.items():
         by_kind[kind].append(path)
     jobs: list[Job] = []
-    for kind in KINDS:
-        paths = by_kind.pop(kind.name, None)
+    for row in KINDS:
+        paths = by_kind.pop(row.name, None)
         if paths is None:
             continue
-        table = settings.get(kind.name, {})
-        if kind.grouping == "file":
-            jobs += [Job(kind.name, _directory(path), (path,), table) for path in paths]
-        elif kind.grouping == "directory":
-            jobs += _by_directory(kind.name, paths, table)
+        table = settings.get(row.name, {})
+        if row.grouping == "file":
+            jobs += [Job(row.name, _directory(path), (path,), table) for path in paths]
+        elif row.grouping == "directory":
+            jobs += _by_directory(row.name, paths, table)
         else:
-            module = import_module(f"iachygiene.parse.{kind.name}")
+            module = import_module(f"iachygiene.parse.{row.name}")
             jobs += module.group(paths, tree, table)
     return jobs
 

@@ -56,7 +56,6 @@ class Scan(NamedTuple):
     result: Result
     files: Mapping[str, SourceFile]
     tree: Tree
-    kinds: Mapping[str, str]
 
 
 def scan(
@@ -81,18 +80,10 @@ def run(root: str, listing: Listing, config: Config, options: Options) -> Scan:
     from iachygiene.programs import Programs
 
     started = perf_counter()
-    listed = frozenset(listing.paths)
-    tree = Tree(root, listed=listed, explicit=options.explicit, max_size=config.max_file_size)
+    tree = tree_of(root, listing, config, options)
     rules = Rules(config)
     programs = Programs(tree, config, options)
-    found = discover(
-        tree,
-        listing,
-        kinds=options.kinds,
-        excluded=config.excluded,
-        kind_override=config.kind_of,
-        settings=programs.settings,
-    )
+    found = survey(tree, listing, config, options, programs.settings)
     touched = [job for job in found.jobs if any(map(options.focus.holds, job.paths))]
     listed_at = perf_counter()
     programs.start(touched, rules)
@@ -131,7 +122,31 @@ def run(root: str, listing: Listing, config: Config, options: Options) -> Scan:
     result = result._replace(
         seconds=ended_at - started, timings=_timings(spans, [*verdicts, whole, said])
     )
-    return Scan(result, _sources(result, tree), tree, found.kinds)
+    return Scan(result, _sources(result, tree), tree)
+
+
+def tree_of(root: str, listing: Listing, config: Config, options: Options) -> Tree:
+    """The tree of a scan."""
+    listed = frozenset(listing.paths)
+    return Tree(root, listed=listed, explicit=options.explicit, max_size=config.max_file_size)
+
+
+def survey(
+    tree: Tree,
+    listing: Listing,
+    config: Config,
+    options: Options,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Discovered:
+    """What a scan would look at; nothing is judged."""
+    return discover(
+        tree,
+        listing,
+        kinds=options.kinds,
+        excluded=config.excluded,
+        kind_override=config.kind_of,
+        settings=settings,
+    )
 
 
 def judge_all(

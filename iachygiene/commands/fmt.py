@@ -132,8 +132,13 @@ def _units(files: Sequence[str], tree: Tree, engine: str, parity: bool) -> Itera
 
     job = Job("terraform", "", tuple(files), {"engine": engine})
     asked = {
-        **{"policy": "always", "timeout": None, "path": "", "init": False},
-        **{"engine": engine, "required": True, "trust_providers": False},
+        "policy": "always",
+        "timeout": None,
+        "path": "",
+        "init": False,
+        "engine": engine,
+        "required": True,
+        "trust_providers": False,
     }
     if files:
         yield from units([job], tree, frozenset(("TF001", "TF002")), asked)

@@ -15,7 +15,7 @@ from iachygiene.commands import Common
 if TYPE_CHECKING:
     from iachygiene.config import Config
     from iachygiene.discover import Place
-    from iachygiene.engine import Scan
+    from iachygiene.engine import Options, Scan
     from iachygiene.model import Result
     from iachygiene.report.options import ReportOptions
 
@@ -129,13 +129,27 @@ def _scan(paths: Sequence[str], given: Mapping[str, Any], common: Common) -> int
         for name, value, origin in config.described():
             click.echo(f"{name} = {value!r}  # {origin}")
         return 0
-    scan = _run(place, config, given)
+    if not (common.quiet or given["hook"]):
+        for note in place.listing.notes:
+            click.echo(f"note: {note.what}: {note.detail}", err=True)
+    options = _options(place, given)
     if given["show_files"]:
-        for path, kind in scan.kinds.items():
-            if place.focus.holds(path):
-                click.echo(f"{kind:<12}{path}")
-        return 0
+        return _show_files(place, config, options)
+    from iachygiene.engine import run
+
+    scan = run(place.root, place.listing, config, options)
     return _finish(scan, place, config, given, common)
+
+
+def _show_files(place: Place, config: Config, options: Options) -> int:
+    from iachygiene.engine import survey, tree_of
+    from iachygiene.report.escape import clean
+
+    tree = tree_of(place.root, place.listing, config, options)
+    for path, kind in survey(tree, place.listing, config, options).kinds.items():
+        if place.focus.holds(path):
+            click.echo(f"{kind:<12}{clean(path)}")
+    return 0
 
 
 def _paths_from(source: str | None) -> list[str]:
@@ -180,13 +194,13 @@ def _configuration(root: str, given: Mapping[str, Any], common: Common) -> Confi
     return config.with_command_line(changes) if changes else config
 
 
-def _run(place: Place, config: Config, given: Mapping[str, Any]) -> Scan:
-    from iachygiene.engine import Options, run
+def _options(place: Place, given: Mapping[str, Any]) -> Options:
+    from iachygiene.engine import Options
 
     explicit = frozenset() if given["force_exclude"] or given["hook"] else place.explicit
     fixing = given["fix"] or given["unsafe_fixes"] or given["diff"]
     words = [*given["select"], *given["extend_select"]]
-    options = Options(
+    return Options(
         focus=place.focus,
         explicit=explicit,
         kinds=frozenset(given["kinds"]),
@@ -200,7 +214,6 @@ def _run(place: Place, config: Config, given: Mapping[str, Any]) -> Scan:
         strict=given["strict"],
         today=given["today"],
     )
-    return run(place.root, place.listing, config, options)
 
 
 def _required(words: Iterable[str], given: Mapping[str, Any]) -> frozenset[str]:

@@ -79,7 +79,7 @@ def decode(rows: Iterable[list[Any]]) -> list[Fact]:
     facts: list[Fact] = []
     for name, *values in rows:
         kind = _TYPES[name]
-        fields = kind._fields  # type: ignore[attr-defined]
+        fields = kind._fields
         facts.append(
             kind(
                 *(
