@@ -1,12 +1,14 @@
 """HCL, the language of Terraform files: tokens, syntax check, tree, canonical layout.
 
 `check` accepts or refuses a text as Terraform does, `parse` gives its tree, `comments` its
-comments. All places are code points of the text given, and every step takes time in
-proportion to the text's length.
+comments, `layout` and `format` its canonical form. All places are code points of the text
+given, and every step takes time in proportion to the text's length. No input exceeds
+Python's recursion limit: text nested deeper than `MAX_NESTING` raises `HclTooDeep`.
 """
 
 from __future__ import annotations
 
+from iachygiene.hcl.format import Guard, Layout, format, format_bytes, layout
 from iachygiene.hcl.parse import (
     UNKNOWN,
     Access,
@@ -43,9 +45,10 @@ from iachygiene.hcl.parse import (
     walk,
 )
 from iachygiene.hcl.scan import comments
-from iachygiene.hcl.syntax import HclError, HclTooDeep, check
+from iachygiene.hcl.syntax import MAX_NESTING, HclError, HclTooDeep, check
 
 __all__ = [
+    "MAX_NESTING",
     "UNKNOWN",
     "Access",
     "Attr",
@@ -58,6 +61,7 @@ __all__ = [
     "Expression",
     "For",
     "ForDirective",
+    "Guard",
     "HclError",
     "HclTooDeep",
     "Heredoc",
@@ -65,6 +69,7 @@ __all__ = [
     "Index",
     "Interpolation",
     "Label",
+    "Layout",
     "Literal",
     "Name",
     "Node",
@@ -80,6 +85,9 @@ __all__ = [
     "Unknown",
     "check",
     "comments",
+    "format",
+    "format_bytes",
+    "layout",
     "literal",
     "parse",
     "walk",

@@ -790,11 +790,10 @@ class _Builder:
     def for_head(self) -> tuple[list[Name], Expression]:
         """From `for` to the end of the collection."""
         variables: list[Name] = []
-        while self.kinds[self.at] != scan.IN or not variables or self.texts[self.at - 1] == ",":
-            self.at += 1
-            at = self.at
+        while not variables or self.texts[self.at] == ",":
+            at = self.at + 1
             variables.append(Name(self.starts[at], self.ends[at], self.texts[at]))
-            self.at += 1
+            self.at = at + 1
         self.at += 1
         return variables, self.expression()
 

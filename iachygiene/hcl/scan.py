@@ -125,7 +125,7 @@ class _Kinds(dict[str, str]):
         if first == "/":
             return COMMENT if len(text) >= 4 and text.endswith("*/") else INVALID
         if first == "<":
-            return HEREDOC if text.isascii() or bad_character(_heredoc_name(text)) < 0 else INVALID
+            return HEREDOC if text.isascii() or bad_character(heredoc_name(text)) < 0 else INVALID
         if first == '"':
             kind = INVALID if bad_escape(text) >= 0 or _SURROGATE.search(text) else STRING
         elif first in "0123456789":
@@ -176,8 +176,19 @@ def bad_character(name: str) -> int:
     return -1
 
 
-def _heredoc_name(opener: str) -> str:
+def heredoc_name(opener: str) -> str:
+    """The name in the opener of a heredoc."""
     return opener.rstrip("\r\n").lstrip("<").removeprefix("-")
+
+
+def is_heredoc_end(line: str, name: str) -> bool:
+    """Whether a line, given without its line end, ends the heredoc of that name."""
+    return line.strip(_WHITE_SPACE) == name
+
+
+def text_pieces(text: str) -> list[str]:
+    """The tokens of the inside of a quoted string without sequences."""
+    return [match[0] for match in _QUOTED.finditer(text)]
 
 
 def scan(text: str) -> Tokens:
@@ -223,7 +234,7 @@ def _scan_normal(
             elif kind == OPEN_QUOTE:
                 modes.append(OPEN_QUOTE)
             elif kind == HEREDOC:
-                modes.append("<" + _heredoc_name(lexeme))
+                modes.append("<" + heredoc_name(lexeme))
             elif kind == INVALID:
                 _add_invalid(lexeme, match.end(), kinds, texts, ends)
                 return match.end()
@@ -303,7 +314,7 @@ def _scan_heredoc(
     while position < len(text):
         if text[position - 1] == "\n":
             end = text.find("\n", position)
-            if end >= 0 and text[position:end].strip(_WHITE_SPACE) == name:
+            if end >= 0 and is_heredoc_end(text[position:end], name):
                 last_line = end - (text[end - 1] == "\r")
                 break
         stretch = _HEREDOC_TEXT.match(text, position)
