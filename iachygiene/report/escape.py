@@ -83,8 +83,7 @@ def uri(path: str) -> str:
     """A relative path as the reference of a URI, percent-encoded from the bytes of the name."""
     from urllib.parse import quote
 
-    encoded = quote(path.encode("utf-8", "surrogateescape" if _is_name(path) else "replace"))
-    return "./" + encoded if ":" in encoded.partition("/")[0] else encoded
+    return quote(path.encode("utf-8", "surrogateescape" if _is_name(path) else "replace"))
 
 
 def _is_name(path: str) -> bool:

@@ -137,7 +137,7 @@ def _row(finding: Finding, files: Mapping[str, SourceFile], options: ReportOptio
     place = position_of(finding.location, files)
     line = str(place.line)
     if options.link:
-        where = uri(finding.location.path).removeprefix("./")
+        where = uri(finding.location.path)
         target = options.link.replace("{line}", line).replace("{path}", where)
         line = f"[{line}]({target.replace('(', '%28').replace(')', '%29')})"
     rule = f"{markdown(finding.rule)} {markdown(name_of(finding.rule))}"

@@ -37,10 +37,10 @@ def masked(text: str) -> str:
     """The text with secrets of known forms replaced by four characters and their length."""
     if "://" in text and "@" in text:
         text = _USER_INFO.sub(r"\1***", text)
-    if _LONG_WORD.search(text) is None:
-        return text
     if "PRIVATE KEY-----" in text:
         text = _PRIVATE_KEY.sub(r"\1 ***", text)
+    if _LONG_WORD.search(text) is None:
+        return text
     return _TOKEN.sub(_short, text)
 
 

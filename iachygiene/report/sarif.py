@@ -18,12 +18,12 @@ from iachygiene.report.findings import (
     ABSENT,
     BROKEN,
     fix_of,
+    is_sensitive,
     kind_of,
     most_severe,
     position_of,
     rule_of,
     severity_of,
-    snippet_of,
 )
 from iachygiene.report.options import ReportOptions
 
@@ -132,9 +132,9 @@ def _result(
     finding: Finding, index: int, fingerprint: str, files: Mapping[str, SourceFile]
 ) -> dict[str, Any]:
     location = _location(finding.location, files)
-    snippet = snippet_of(finding, files)
-    if snippet is not None:
-        location["physicalLocation"]["region"]["snippet"] = {"text": plain(snippet, MAX_SNIPPET)}
+    flagged = _flagged(finding, files)
+    if flagged:
+        location["physicalLocation"]["region"]["snippet"] = {"text": plain(flagged, MAX_SNIPPET)}
     if finding.object:
         name = plain(clean(finding.object), MAX_MESSAGE)
         location["logicalLocations"] = [{"fullyQualifiedName": name}]
@@ -158,6 +158,15 @@ def _result(
     if fix is not None:
         found["fixes"] = [_fix(finding.location.path, fix, files)]
     return found
+
+
+def _flagged(finding: Finding, files: Mapping[str, SourceFile]) -> str:
+    """The text of the region, empty where it must not or cannot be shown."""
+    file = files.get(finding.location.path)
+    if file is None or is_sensitive(finding.rule):
+        return ""
+    start, end = finding.location.span
+    return file.shown_text[start : min(end, start + 4 * MAX_SNIPPET)]
 
 
 def _location(location: Location, files: Mapping[str, SourceFile]) -> dict[str, Any]:
