@@ -1,0 +1,771 @@
+"""Kubernetes manifests: objects, pods and containers, and what kustomizations make of them.
+
+Field names and meanings are those of https://kubernetes.io/docs/reference/kubernetes-api/,
+of kustomizations those of https://kubectl.docs.kubernetes.io/references/kustomize/.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fractions import Fraction
+from posixpath import basename, dirname, normpath
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from iachygiene.image import ImageRef, parse_image
+from iachygiene.model import Broken, Comment, Job, Location, Trouble, Unchecked
+from iachygiene.parse import yaml
+from iachygiene.parse.project import ContainerFact
+
+if TYPE_CHECKING:
+    from iachygiene.files import Tree
+
+
+class Carrier(NamedTuple):
+    """How a kind carries pods: where the template is, and whether its pods run for good."""
+
+    template: tuple[str, ...]
+    long_running: bool = True
+
+
+_TEMPLATE = Carrier(("spec", "template"))
+
+CARRIERS: Mapping[tuple[str, str], Carrier] = {
+    ("", "Pod"): Carrier(()),
+    ("", "PodTemplate"): Carrier(("template",), False),
+    ("", "ReplicationController"): _TEMPLATE,
+    ("apps", "Deployment"): _TEMPLATE,
+    ("apps", "StatefulSet"): _TEMPLATE,
+    ("apps", "DaemonSet"): _TEMPLATE,
+    ("apps", "ReplicaSet"): _TEMPLATE,
+    ("extensions", "Deployment"): _TEMPLATE,
+    ("extensions", "DaemonSet"): _TEMPLATE,
+    ("extensions", "ReplicaSet"): _TEMPLATE,
+    ("batch", "Job"): Carrier(("spec", "template"), False),
+    ("batch", "CronJob"): Carrier(("spec", "jobTemplate", "spec", "template"), False),
+    ("apps.openshift.io", "DeploymentConfig"): _TEMPLATE,
+    ("argoproj.io", "Rollout"): _TEMPLATE,
+    ("serving.knative.dev", "Service"): _TEMPLATE,
+    ("serving.knative.dev", "Configuration"): _TEMPLATE,
+    ("serving.knative.dev", "Revision"): Carrier(()),
+    ("keda.sh", "ScaledJob"): Carrier(("spec", "jobTargetRef", "template"), False),
+}
+"""What carries a pod specification, by group and kind."""
+
+KUSTOMIZATIONS = frozenset(("kustomization.yaml", "kustomization.yml", "Kustomization"))
+
+_NEEDS_SELECTOR = frozenset(("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"))
+_CONFIGURATION_GROUPS = frozenset(
+    (
+        *("apiserver.config.k8s.io", "audit.k8s.io", "backstage.io", "eksctl.io", "k3d.io"),
+        *("client.authentication.k8s.io", "kind.x-k8s.io", "kubeadm.k8s.io", "tilt.dev"),
+        *("kubelet.config.k8s.io", "kubeproxy.config.k8s.io", "kustomize.config.k8s.io"),
+        "skaffold",
+    )
+)
+"""Groups of files that configure tools: they look like objects and are none."""
+
+_UNKNOWN = re.compile(
+    r"\{\{|\$[({A-Za-z_]|<%|\[\[|@[A-Za-z_]+@|__[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*__", re.ASCII
+)
+_JINJA_LINE = re.compile(r"^[ \t]*\{%", re.MULTILINE)
+
+
+def is_unknown(text: str) -> bool:
+    """Whether a text holds a template expression or variable that is filled in elsewhere."""
+    return _UNKNOWN.search(text) is not None
+
+
+class Container:
+    """A container of a pod. `kind` is "container", "init" or "ephemeral".
+
+    A sidecar is an init container that keeps running (`restartPolicy: Always`).
+    """
+
+    __slots__ = ("_pod_security", "kind", "name", "node", "object", "owner", "sidecar", "windows")
+
+    def __init__(
+        self, node: yaml.Mapping, kind: str, owner: Object, pod: yaml.Mapping, windows: bool
+    ) -> None:
+        self.node = node
+        self.kind = kind
+        self.owner = owner
+        self.name = node.text("name")
+        self.object = f"{owner.object}, container {self.name}" if self.name else owner.object
+        self.sidecar = kind == "init" and node.text("restartPolicy") == "Always"
+        self.windows = windows
+        self._pod_security = pod.mapping("securityContext")
+
+    @property
+    def location(self) -> Location:
+        """The container's name, or the first thing written in it."""
+        name = self.node.scalar("name")
+        if name is not None:
+            return name.location
+        return self.node.children[0].location if self.node.children else self.node.location
+
+    @property
+    def image(self) -> ImageRef | None:
+        """The image as written, None where there is none."""
+        node = self.node.scalar("image")
+        return None if node is None else parse_image(node.text, node.location)
+
+    @property
+    def image_pinned_elsewhere(self) -> bool:
+        """Whether a kustomization that includes the file sets a tag or digest for the image."""
+        text = self.node.text("image")
+        return any(_is_image_of(text, name) for name in self.owner.overlay.pinned_images)
+
+    def security(self, field: str) -> yaml.Node | None:
+        """The container's own security setting; see `effective` for those it may inherit."""
+        return self.node.get("securityContext", field)
+
+    def effective(self, field: str) -> yaml.Node | None:
+        """A security setting that the container may inherit from its pod."""
+        own = self.security(field)
+        if own is not None or self._pod_security is None:
+            return own
+        return self._pod_security.get(field)
+
+    def is_true(self, field: str) -> yaml.Scalar | None:
+        """The container's own security setting where it is true."""
+        node = self.security(field)
+        return node if type(node) is yaml.Scalar and node.value is True else None
+
+    @property
+    def probes(self) -> list[str]:
+        """The kinds of probe it has."""
+        kinds = ("startupProbe", "readinessProbe", "livenessProbe")
+        return [kind for kind in kinds if self.node.get(kind) is not None]
+
+    def declares_port(self, target: yaml.Node | None) -> bool:
+        """Whether it declares the port that a Service calls by number or by name."""
+        ports = self.node.sequence("ports")
+        if ports is None or type(target) is not yaml.Scalar:
+            return False
+        return any(
+            target.text in (p.text("containerPort"), p.text("name")) for p in ports.mappings()
+        )
+
+
+class Overlay(NamedTuple):
+    """What the kustomizations that include a file make of the objects in it.
+
+    `namespaces` are those they move them to, `labels` the pairs they may add, `pinned_images`
+    the names of images they give a tag or digest. `is_patch` says that the file is no
+    resource but changes others.
+    """
+
+    namespaces: frozenset[str] = frozenset()
+    labels: frozenset[tuple[str, str]] = frozenset()
+    pinned_images: frozenset[str] = frozenset()
+    is_patch: bool = False
+
+
+_NO_OVERLAY = Overlay()
+
+
+class Object:
+    """An object of a manifest, also an item of a List.
+
+    `namespace` is as written, "" without one. `partial` says that it is no whole object: a
+    patch, or a workload that something else has to complete.
+    """
+
+    __slots__ = ("group", "kind", "name", "namespace", "overlay", "partial", "root", "version")
+
+    def __init__(
+        self, root: yaml.Mapping, api_version: str, kind: str, overlay: Overlay, patches: bool
+    ) -> None:
+        self.root = root
+        self.kind = kind
+        self.group, _, self.version = api_version.rpartition("/")
+        self.name = root.text("metadata", "name") or root.text("metadata", "generateName")
+        self.namespace = root.text("metadata", "namespace")
+        self.overlay = overlay
+        self.partial = overlay.is_patch or (patches and _has_patch_directive(root))
+
+    @property
+    def object(self) -> str:
+        """Kind, namespace and name, as reports show it."""
+        name = f"{self.namespace}/{self.name}" if self.namespace else self.name
+        return f"{self.kind} {name}" if name else self.kind
+
+    @property
+    def location(self) -> Location:
+        """The object's name, or its kind."""
+        node = self.root.scalar("metadata", "name") or self.root.scalar("kind")
+        return node.location if node else self.root.location
+
+    @property
+    def namespaces(self) -> frozenset[str]:
+        """The namespaces it may end up in; "" is the default one."""
+        return self.overlay.namespaces or frozenset((self.namespace,))
+
+    def get(self, *keys: str) -> yaml.Node | None:
+        """The node at a path of keys, None where there is none."""
+        return self.root.get(*keys)
+
+
+class Pod:
+    """A pod, or the template that a workload makes pods of."""
+
+    __slots__ = ("containers", "labels", "long_running", "metadata", "owner", "spec")
+
+    def __init__(self, owner: Object, root: yaml.Mapping, carrier: Carrier) -> None:
+        self.owner = owner
+        self.long_running = carrier.long_running
+        self.metadata = root.mapping("metadata")
+        labels = self.metadata.mapping("labels") if self.metadata else None
+        self.labels = labels.text_map() if labels else {}
+        spec = root.mapping("spec")
+        self.spec = spec
+        self.containers = list(_containers(owner, spec)) if spec else []
+
+    @property
+    def labels_location(self) -> Location:
+        """The labels, or the owner's name where there are none."""
+        labels = self.metadata.mapping("labels") if self.metadata else None
+        return labels.location if labels else self.owner.location
+
+    @property
+    def partial(self) -> bool:
+        """Whether the owner is not whole."""
+        return self.owner.partial
+
+    def of(self, *kinds: str) -> Iterator[Container]:
+        """The containers of some kinds; "sidecar" is one besides those of `Container`."""
+        for container in self.containers:
+            if container.kind in kinds or (container.sidecar and "sidecar" in kinds):
+                yield container
+
+
+def _containers(owner: Object, spec: yaml.Mapping) -> Iterator[Container]:
+    windows = _on_windows(spec)
+    for field, kind in (
+        ("initContainers", "init"),
+        ("containers", "container"),
+        ("ephemeralContainers", "ephemeral"),
+    ):
+        nodes = spec.sequence(field)
+        for node in nodes.mappings() if nodes else ():
+            yield Container(node, kind, owner, spec, windows)
+
+
+def _on_windows(spec: yaml.Mapping) -> bool:
+    labels = ("kubernetes.io/os", "beta.kubernetes.io/os")
+    if spec.text("os", "name") == "windows":
+        return True
+    if any(spec.text("nodeSelector", label) == "windows" for label in labels):
+        return True
+    terms = spec.sequence(
+        *("affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution"),
+        "nodeSelectorTerms",
+    )
+    for term in terms.mappings() if terms else ():
+        expressions = term.sequence("matchExpressions")
+        for expression in expressions.mappings() if expressions else ():
+            values = expression.sequence("values")
+            if expression.text("key") in labels and expression.text("operator") == "In" and values:
+                return [value.text for value in values.scalars()] == ["windows"]
+    return False
+
+
+def _has_patch_directive(root: yaml.Mapping) -> bool:
+    return any(
+        type(node) is yaml.Mapping and node.text("$patch") in ("delete", "replace", "merge")
+        for node in yaml.walk(root)
+    )
+
+
+def _is_incomplete(owner: Object, pod: Pod) -> bool:
+    """Whether a workload lacks what no whole one can: something has to add it."""
+    if owner.kind == "Rollout" and owner.get("spec", "workloadRef") is not None:
+        return False
+    regular = [container for container in pod.containers if container.kind == "container"]
+    if not regular or any(container.node.get("image") is None for container in regular):
+        return True
+    needs_selector = owner.group == "apps" and owner.kind in _NEEDS_SELECTOR
+    return needs_selector and owner.get("spec", "selector") is None and not pod.labels
+
+
+class Manifest:
+    """One YAML file of Kubernetes objects."""
+
+    __slots__ = ("documents", "file", "objects", "pods")
+
+    def __init__(self, stream: yaml.Stream, overlay: Overlay = _NO_OVERLAY) -> None:
+        self.file = stream.file
+        self.documents = stream.documents
+        self.objects: list[Object] = []
+        self.pods: list[Pod] = []
+        patches = "$patch" in stream.file.text
+        for document in stream.documents:
+            for root, api_version, kind in _objects(document.root, "", ""):
+                owner = Object(root, api_version, kind, overlay, patches)
+                self.objects.append(owner)
+                carrier = CARRIERS.get((owner.group, kind))
+                template = root.mapping(*carrier.template) if carrier else None
+                if carrier and template:
+                    pod = Pod(owner, template, carrier)
+                    owner.partial = owner.partial or _is_incomplete(owner, pod)
+                    self.pods.append(pod)
+                elif carrier and owner.get("spec", "workloadRef") is None:
+                    owner.partial = True
+
+    @property
+    def location(self) -> Location:
+        """The file."""
+        return self.file.location
+
+    @property
+    def containers(self) -> Iterator[Container]:
+        """The containers of all pods; one that aliases repeat comes once."""
+        seen: set[int] = set()
+        for pod in self.pods:
+            for container in pod.containers:
+                if id(container.node) not in seen:
+                    seen.add(id(container.node))
+                    yield container
+
+
+def _objects(
+    root: yaml.Node, api_version: str, kind: str
+) -> Iterator[tuple[yaml.Mapping, str, str]]:
+    """The objects of a document with their apiVersion and kind; those of a List one by one."""
+    if type(root) is not yaml.Mapping:
+        return
+    api_version = _string(root, "apiVersion") or api_version
+    kind = _string(root, "kind") or kind
+    if not api_version or not kind or _is_configuration(root, api_version, kind):
+        return
+    items = root.sequence("items") if kind.endswith("List") else None
+    if items is None:
+        yield root, api_version, kind
+        return
+    typed = ("", "") if kind == "List" else (api_version, kind[: -len("List")])
+    for item in items:
+        yield from _objects(item, *typed)
+
+
+def _string(root: yaml.Mapping, key: str) -> str:
+    node = root.scalar(key)
+    value = node.value if node else None
+    return value if isinstance(value, str) else ""
+
+
+def _is_configuration(root: yaml.Mapping, api_version: str, kind: str) -> bool:
+    if api_version.rpartition("/")[0] in _CONFIGURATION_GROUPS:
+        return True
+    return (api_version, kind) == ("v1", "Config") and ("clusters" in root or "contexts" in root)
+
+
+class ManifestSet:
+    """The manifests that cross-object rules see together.
+
+    `complete` says that every file of the set could be read: where one could not, what
+    seems to be missing may be in it.
+    """
+
+    __slots__ = ("_by_label", "_selected", "complete", "directory", "manifests", "objects", "pods")
+
+    def __init__(self, directory: str, manifests: Sequence[Manifest], complete: bool) -> None:
+        self.directory = directory
+        self.manifests = manifests
+        self.complete = complete
+        self.objects = [one for manifest in manifests for one in manifest.objects]
+        self.pods = [pod for manifest in manifests for pod in manifest.pods]
+        self._by_label: dict[tuple[str, str], list[Pod]] | None = None
+        self._selected: dict[tuple[Any, ...], list[Pod]] = {}
+
+    @property
+    def location(self) -> Location:
+        """The directory."""
+        return Location(self.directory)
+
+    def of(self, kind: str, group: str = "") -> Iterator[Object]:
+        """The whole objects of a group and kind; patches are left out."""
+        for one in self.objects:
+            if one.kind == kind and one.group == group and not one.partial:
+                yield one
+
+    def selected_by(self, service: Object, selector: Mapping[str, str]) -> Sequence[Pod]:
+        """The pods that a non-empty selector of a Service may match, partial ones included.
+
+        Namespaces and labels count as the kustomizations may make them, and a label whose
+        value is not known counts as the one that is looked for.
+        """
+        key = (service.namespaces, frozenset(selector.items()))
+        if key not in self._selected:
+            self._selected[key] = [
+                pod
+                for pod in self._candidates(selector)
+                if not service.namespaces.isdisjoint(pod.owner.namespaces)
+                and all(_has_label(pod, *item) for item in selector.items())
+            ]
+        return self._selected[key]
+
+    def _candidates(self, selector: Mapping[str, str]) -> list[Pod]:
+        if self._by_label is None:
+            self._by_label = defaultdict(list)
+            for pod in self.pods:
+                for name, value in {*pod.labels.items(), *pod.owner.overlay.labels}:
+                    self._by_label[name, "" if is_unknown(value) else value].append(pod)
+        index = self._by_label
+        groups = [
+            index.get(item, []) + (index.get((item[0], ""), []) if item[1] else [])
+            for item in selector.items()
+        ]
+        return min(groups, key=len)
+
+
+def _has_label(pod: Pod, name: str, value: str) -> bool:
+    own = pod.labels.get(name)
+    return (
+        own == value
+        or (own is not None and is_unknown(own))
+        or ((name, value) in pod.owner.overlay.labels)
+    )
+
+
+def matches(selector: yaml.Mapping | None, labels: Mapping[str, str]) -> bool:
+    """Whether a label selector matches: none matches nothing, an empty one everything.
+
+    https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors
+    """
+    if selector is None:
+        return False
+    wanted = selector.mapping("matchLabels")
+    if wanted and not wanted.text_map().items() <= labels.items():
+        return False
+    expressions = selector.sequence("matchExpressions")
+    return all(_meets(one, labels) for one in (expressions.mappings() if expressions else ()))
+
+
+def _meets(expression: yaml.Mapping, labels: Mapping[str, str]) -> bool:
+    own = labels.get(expression.text("key"))
+    values = expression.sequence("values")
+    listed = {value.text for value in values.scalars()} if values else set()
+    return {
+        "In": own in listed,
+        "NotIn": own not in listed,
+        "Exists": own is not None,
+        "DoesNotExist": own is None,
+    }.get(expression.text("operator"), False)
+
+
+_QUANTITY = re.compile(
+    r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))(?:([KMGTPE]i|[numkMGTPE])|[eE]([+-]?[0-9]{1,3}))?"
+)
+_SCALES = {
+    **{letter: Fraction(1000) ** power for power, letter in enumerate("num", -3)},
+    **{letter: Fraction(1000) ** power for power, letter in enumerate("kMGTPE", 1)},
+    **{letter + "i": Fraction(1024) ** power for power, letter in enumerate("KMGTPE", 1)},
+}
+
+
+def quantity(text: str) -> Fraction | None:
+    """The exact value of a resource quantity, None where the text is none.
+
+    https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
+    """
+    found = _QUANTITY.fullmatch(text) if len(text) < 100 else None
+    if found is None:
+        return None
+    number = Fraction(found[1])
+    if found[3]:
+        return number * Fraction(10) ** int(found[3])
+    return number * _SCALES[found[2]] if found[2] else number
+
+
+class Kustomization:
+    """A kustomization file. Paths are resolved; what leads out of the tree is left out.
+
+    `resources` and `components` may be files or directories.
+    """
+
+    __slots__ = ("components", "directory", "patches", "resources", "root")
+
+    def __init__(self, path: str, root: yaml.Mapping) -> None:
+        self.root = root
+        self.directory = dirname(path)
+        self.resources = [*self._listed("resources"), *self._listed("bases")]
+        self.components = list(self._listed("components"))
+        self.patches = [
+            *self._listed("patches", "path"),
+            *self._listed("patchesStrategicMerge"),
+            *self._listed("patchesJson6902", "path"),
+            *self._listed("replacements", "path"),
+            *self._listed("transformers"),
+            *self._listed("generators"),
+            *self._listed("configurations"),
+        ]
+
+    def _listed(self, field: str, key: str = "") -> Iterator[str]:
+        items = self.root.sequence(field)
+        for item in items or ():
+            node = item.scalar(key) if key and type(item) is yaml.Mapping else item
+            text = node.text if type(node) is yaml.Scalar else ""
+            if text and "\n" not in text and not _is_remote(text):
+                path = normpath(f"{self.directory}/{text}" if self.directory else text)
+                if not path.startswith(("..", "/")):
+                    yield "" if path == "." else path
+
+    @property
+    def pinned_images(self) -> Iterator[str]:
+        """The names of images that it gives a fixed tag or a digest."""
+        for image in self._mappings("images"):
+            if image.text("digest") or image.text("newTag") not in ("", "latest"):
+                yield image.text("name")
+
+    @property
+    def labels(self) -> Iterator[tuple[str, str]]:
+        """The labels it adds."""
+        common = self.root.mapping("commonLabels")
+        yield from common.text_map().items() if common else ()
+        for entry in self._mappings("labels"):
+            pairs = entry.mapping("pairs")
+            yield from pairs.text_map().items() if pairs else ()
+
+    def _mappings(self, field: str) -> Iterator[yaml.Mapping]:
+        items = self.root.sequence(field)
+        return items.mappings() if items else iter(())
+
+
+def _is_remote(text: str) -> bool:
+    return "://" in text or text.startswith(("git@", "github.com")) or "?ref=" in text
+
+
+def _is_image_of(text: str, name: str) -> bool:
+    return bool(name) and (text == name or text.startswith((f"{name}:", f"{name}@")))
+
+
+def _overlays(found: Mapping[str, Kustomization]) -> dict[str, Overlay]:
+    """What the kustomizations, by directory, make of the files they include."""
+    patches: set[str] = set()
+    users: dict[str, list[Kustomization]] = defaultdict(list)
+    for kustomization in found.values():
+        patches.update(kustomization.patches)
+        parts = _closure(kustomization, found, components_only=True)
+        for part in _closure(kustomization, found):
+            for path in part.resources:
+                users[path] += parts
+    return {
+        path: Overlay(
+            frozenset(text for one in users.get(path, ()) if (text := one.root.text("namespace"))),
+            frozenset(pair for one in users.get(path, ()) for pair in one.labels),
+            frozenset(name for one in users.get(path, ()) for name in one.pinned_images),
+            path in patches,
+        )
+        for path in {*users, *patches}
+    }
+
+
+def _closure(
+    start: Kustomization, found: Mapping[str, Kustomization], components_only: bool = False
+) -> list[Kustomization]:
+    """A kustomization and all it includes, each once."""
+    closed = {start.directory: start}
+    pending = [start]
+    while pending:
+        one = pending.pop()
+        for path in one.components if components_only else one.resources + one.components:
+            if path in found and path not in closed:
+                closed[path] = found[path]
+                pending.append(found[path])
+    return list(closed.values())
+
+
+def group(paths: Iterable[str], tree: Tree, settings: Mapping[str, Any]) -> list[Job]:
+    """One job for each chart's templates and each directory; kustomizations join directories."""
+    charts: dict[str, list[str]] = defaultdict(list)
+    plain: list[str] = []
+    for path in paths:
+        chart = _chart_of(path, tree)
+        if chart is None:
+            plain.append(path)
+        else:
+            charts[chart].append(path)
+    known = {dirname(path) for path in plain}
+    joined = _Joined(known)
+    for path in plain:
+        kustomization = _read_kustomization(path, tree)
+        if kustomization is None:
+            continue
+        targets = (*kustomization.resources, *kustomization.components, *kustomization.patches)
+        for target in targets:
+            directory = target if target in known else dirname(target)
+            if directory in known:
+                joined.join(kustomization.directory, directory)
+    directories: dict[str, list[str]] = defaultdict(list)
+    for path in plain:
+        directories[joined.first(dirname(path))].append(path)
+    return [
+        Job("kubernetes", directory, tuple(members), settings)
+        for directory, members in (*directories.items(), *charts.items())
+    ]
+
+
+class _Joined:
+    """Sets of directories that belong together (union-find)."""
+
+    def __init__(self, directories: Iterable[str]) -> None:
+        self._above = {directory: directory for directory in directories}
+
+    def first(self, directory: str) -> str:
+        above = self._above
+        while above[directory] != directory:
+            above[directory] = above[above[directory]]
+            directory = above[directory]
+        return directory
+
+    def join(self, one: str, other: str) -> None:
+        low, high = sorted((self.first(one), self.first(other)))
+        self._above[high] = low
+
+
+def _chart_of(path: str, tree: Tree) -> str | None:
+    """The directory of the Helm chart whose template a file is, None if it is none."""
+    parts = path.split("/")
+    for depth, part in enumerate(parts[:-1]):
+        if part == "templates":
+            chart = "/".join(parts[:depth])
+            if tree.exists(f"{chart}/Chart.yaml" if chart else "Chart.yaml"):
+                return chart
+    return None
+
+
+def _read_kustomization(path: str, tree: Tree) -> Kustomization | None:
+    if basename(path) not in KUSTOMIZATIONS:
+        return None
+    try:
+        stream = yaml.parse(tree.read(path))
+    except Broken:
+        return None
+    return _kustomization(path, stream)
+
+
+def _kustomization(path: str, stream: yaml.Stream) -> Kustomization | None:
+    root = stream.documents[0].root if stream.documents else None
+    return Kustomization(path, root) if type(root) is yaml.Mapping else None
+
+
+def _is_template(stream: yaml.Stream) -> bool:
+    """Whether a file has to be rendered before it is YAML, or before it says anything."""
+    text = stream.file.text
+    if stream.trouble is not None and stream.trouble.kind == "syntax":
+        return "{{" in text or _JINJA_LINE.search(text) is not None
+    return "{{" in text and any(
+        _is_template_mark(node)
+        for document in stream.documents
+        for node in yaml.walk(document.root)
+    )
+
+
+def _is_template_mark(node: yaml.Node) -> bool:
+    """Whether a node is what unquoted braces look like to YAML: `{{ .Values.image }}`."""
+    if type(node) is not yaml.Mapping or len(node.children) != 2:
+        return False
+    key = node.children[0]
+    return type(key) is yaml.Mapping or (type(key) is yaml.Scalar and key.is_null)
+
+
+def load(job: Job, tree: Tree) -> Iterator[Manifest | ManifestSet | Trouble | Unchecked]:
+    """The manifests of a job, then all of them as a set; templates are not checked."""
+    charts: dict[str, int] = defaultdict(int)
+    streams: dict[str, yaml.Stream] = {}
+    complete = True
+    for path in job.paths:
+        chart = _chart_of(path, tree)
+        if chart is not None:
+            charts[chart] += 1
+            continue
+        try:
+            file = tree.read(path)
+            if file.path in streams:
+                continue
+            stream = yaml.parse(file)
+        except Broken as broken:
+            yield broken.trouble
+            complete = False
+            continue
+        if _is_template(stream):
+            yield Unchecked(path, "template", "not YAML until it is rendered")
+            complete = False
+            continue
+        if stream.trouble is not None:
+            yield stream.trouble
+            complete = False
+        streams[file.path] = stream
+    for chart, count in charts.items():
+        what = "1 template is" if count == 1 else f"{count} templates are"
+        yield Unchecked(chart or ".", "template", f"Helm chart: {what} not rendered")
+    yield from _units(job.directory, streams, complete)
+
+
+def _units(
+    directory: str, streams: Mapping[str, yaml.Stream], complete: bool
+) -> Iterator[Manifest | ManifestSet]:
+    kustomizations = {
+        dirname(path): kustomization
+        for path, stream in streams.items()
+        if basename(path) in KUSTOMIZATIONS
+        and (kustomization := _kustomization(path, stream)) is not None
+    }
+    overlays = _overlays(kustomizations)
+    manifests = [
+        Manifest(stream, overlays.get(path, _NO_OVERLAY))
+        for path, stream in streams.items()
+        if path in overlays
+        or basename(path) in KUSTOMIZATIONS
+        or any(_looks_like_manifest(document.root) for document in stream.documents)
+    ]
+    yield from manifests
+    if manifests:
+        yield ManifestSet(directory, manifests, complete)
+
+
+def _looks_like_manifest(root: yaml.Node) -> bool:
+    return type(root) is yaml.Mapping and bool(
+        _string(root, "apiVersion") and _string(root, "kind")
+    )
+
+
+def comments(unit: Manifest | ManifestSet) -> Iterator[Comment]:
+    """The comments of a manifest."""
+    if isinstance(unit, Manifest):
+        yield from yaml.comments(unit.file)
+
+
+def facts(unit: Manifest | ManifestSet) -> Iterator[ContainerFact]:
+    """The containers of a manifest whose image is known by name."""
+    if not isinstance(unit, Manifest):
+        return
+    for pod in unit.pods:
+        for container in pod.of("container", "init"):
+            image = container.image
+            if image is None or image.repository.unknown or not image.repository.text:
+                continue
+            if image.registry is not None and image.registry.unknown:
+                continue
+            yield _fact(container, image, pod)
+
+
+def _fact(container: Container, image: ImageRef, pod: Pod) -> ContainerFact:
+    user = container.effective("runAsUser")
+    value = user.value if type(user) is yaml.Scalar else None
+    non_root = container.effective("runAsNonRoot")
+    demanded = type(non_root) is yaml.Scalar and non_root.value is True
+    # A user that is not known yet may be any: then nothing is demanded of the image.
+    known = user is None or type(value) is int
+    return ContainerFact(
+        container.location,
+        container.object,
+        image.name,
+        non_root.location if non_root and demanded and known else None,
+        value if type(value) is int else None,
+        bool(container.probes),
+        pod.long_running and (container.kind == "container" or container.sidecar),
+        pod.partial,
+    )

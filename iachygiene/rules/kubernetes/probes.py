@@ -1,0 +1,234 @@
+"""Health checks of containers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from iachygiene.model import Findings, Location, Severity, at
+from iachygiene.parse.kubernetes import Container, ManifestSet, Object, Pod, is_unknown
+from iachygiene.rule import rule
+from iachygiene.rules.kubernetes.peers import known
+
+
+@rule(
+    "K8S401",
+    ManifestSet,
+    Severity.WARNING,
+    aliases=("kube-score:pod-probes", "kube-linter:no-readiness-probe", "checkov:CKV_K8S_9"),
+)
+def service_pod_without_readiness(manifests: ManifestSet) -> Findings:
+    """A Service sends traffic to a pod that has no readiness probe.
+
+    Without one, Kubernetes takes a container for ready as soon as its process exists. The
+    Service sends requests while the program still starts, and goes on when it no longer
+    answers: every rollout then shows as errors to the clients. One readiness probe in the
+    pod is enough.
+
+    Bad:
+        apiVersion: apps/v1
+        kind: Deployment
+        metadata: {name: web}
+        spec:
+          selector: {matchLabels: {app: web}}
+          template:
+            metadata: {labels: {app: web}}
+            spec:
+              containers:
+                - name: web
+                  image: nginx:1.27.3
+                  ports: [{containerPort: 8080}]
+        ---
+        apiVersion: v1
+        kind: Service
+        metadata: {name: web}
+        spec:
+          selector: {app: web}
+          ports: [{port: 80, targetPort: 8080}]
+    Good:
+        apiVersion: apps/v1
+        kind: Deployment
+        metadata: {name: web}
+        spec:
+          selector: {matchLabels: {app: web}}
+          template:
+            metadata: {labels: {app: web}}
+            spec:
+              containers:
+                - name: web
+                  image: nginx:1.27.3
+                  ports: [{containerPort: 8080}]
+                  readinessProbe:
+                    httpGet: {path: /healthz, port: 8080}
+        ---
+        apiVersion: v1
+        kind: Service
+        metadata: {name: web}
+        spec:
+          selector: {app: web}
+          ports: [{port: 80, targetPort: 8080}]
+    Good: no Service sends traffic to it
+        apiVersion: v1
+        kind: Pod
+        metadata:
+          name: web
+          labels: {app: web}
+        spec:
+          containers:
+            - name: web
+              image: nginx:1.27.3
+    """
+    seen: set[Location] = set()
+    for pod, services in _called_pods(manifests):
+        container = _unready(pod, services)
+        if container is None or container.location in seen:
+            continue
+        seen.add(container.location)
+        early = all(_takes_unready(service) for service in services)
+        yield at(
+            container,
+            f'no readiness probe, and Service "{services[0].name}" sends traffic here',
+            related=[services[0].location.labelled("this Service")],
+            severity=Severity.INFO if early else None,
+            aliases=_readiness_aliases(pod, container),
+        )
+
+
+def _called_pods(manifests: ManifestSet) -> Iterator[tuple[Pod, list[Object]]]:
+    """The whole, long-running pods that Services select, each with those Services."""
+    callers: dict[int, list[Object]] = {}
+    for service, pods in _services(manifests):
+        for pod in pods:
+            callers.setdefault(id(pod), []).append(service)
+    for pod in manifests.pods:
+        if pod.long_running and not pod.partial and id(pod) in callers:
+            yield pod, callers[id(pod)]
+
+
+def _services(manifests: ManifestSet) -> Iterator[tuple[Object, Sequence[Pod]]]:
+    """The Services that select by labels, with the pods that each selects."""
+    for service in manifests.of("Service"):
+        selector = service.root.mapping("spec", "selector")
+        wanted = selector.text_map() if selector else {}
+        is_external = service.root.text("spec", "type") == "ExternalName"
+        if wanted and not is_external and not any(map(is_unknown, wanted.values())):
+            yield service, manifests.selected_by(service, wanted)
+
+
+def _unready(pod: Pod, services: list[Object]) -> Container | None:
+    """The container that should have a readiness probe, None where one of the pod has it."""
+    if any("readinessProbe" in container.probes for container in pod.of("container", "sidecar")):
+        return None
+    targets = [
+        port.get("targetPort") or port.get("port")
+        for service in services
+        if (ports := service.root.sequence("spec", "ports"))
+        for port in ports.mappings()
+    ]
+    regular = list(pod.of("container"))
+    called = [one for one in regular if any(one.declares_port(target) for target in targets)]
+    return next(iter(called or regular), None)
+
+
+def _takes_unready(service: Object) -> bool:
+    node = service.root.scalar("spec", "publishNotReadyAddresses")
+    return node is not None and node.value is True
+
+
+def _readiness_aliases(pod: Pod, container: Container) -> tuple[str, ...]:
+    aliases = ["kube-linter:no-readiness-probe", "checkov:CKV_K8S_9"]
+    # kube-score is content with a probe in any container, where it can have no effect too.
+    if not any("readinessProbe" in container.probes for container in pod.of("init")):
+        aliases.append("kube-score:pod-probes")
+    return known(container.owner, aliases)
+
+
+@rule(
+    "K8S411",
+    ManifestSet,
+    Severity.WARNING,
+    aliases=(
+        "kube-linter:no-liveness-probe",
+        "kube-linter:no-readiness-probe",
+        "checkov:CKV_K8S_8",
+        "checkov:CKV_K8S_9",
+    ),
+)
+def container_without_health_check(manifests: ManifestSet) -> Findings:
+    """A container that runs for good has no probe of any kind.
+
+    Kubernetes then knows only whether the process exists. A program that hangs, or that lost
+    its database, stays in service until somebody notices. A readiness probe takes it out of
+    traffic, a liveness probe restarts it. A container beside one with probes is taken for
+    its helper.
+
+    Bad:
+        apiVersion: apps/v1
+        kind: Deployment
+        metadata: {name: worker}
+        spec:
+          selector: {matchLabels: {app: worker}}
+          template:
+            metadata: {labels: {app: worker}}
+            spec:
+              containers:
+                - name: worker
+                  image: registry.example.com/worker:1.4.2
+    Good:
+        apiVersion: apps/v1
+        kind: Deployment
+        metadata: {name: worker}
+        spec:
+          selector: {matchLabels: {app: worker}}
+          template:
+            metadata: {labels: {app: worker}}
+            spec:
+              containers:
+                - name: worker
+                  image: registry.example.com/worker:1.4.2
+                  livenessProbe:
+                    exec: {command: [/app/worker, --check]}
+                - name: log-shipper
+                  image: fluent/fluent-bit:3.2.2
+    Good: a Job ends by itself
+        apiVersion: batch/v1
+        kind: Job
+        metadata: {name: migrate}
+        spec:
+          template:
+            spec:
+              restartPolicy: Never
+              containers:
+                - name: migrate
+                  image: registry.example.com/migrate:1.4.2
+    """
+    covered = {
+        container.location
+        for pod, services in _called_pods(manifests)
+        if (container := _unready(pod, services)) is not None
+    }
+    for pod in manifests.pods:
+        if (pod.owner.group, pod.owner.kind) not in _HEALTH_CHECKED or pod.partial:
+            continue
+        if any(container.probes for container in pod.of("container", "sidecar")):
+            continue
+        for container in pod.of("container"):
+            if container.location not in covered:
+                covered.add(container.location)
+                aliases = known(pod.owner, _HEALTH_ALIASES)
+                yield at(container, "the container has no probe", aliases=aliases)
+
+
+_HEALTH_ALIASES = (
+    "kube-linter:no-liveness-probe",
+    "kube-linter:no-readiness-probe",
+    "checkov:CKV_K8S_8",
+    "checkov:CKV_K8S_9",
+)
+_HEALTH_CHECKED = frozenset(
+    (
+        *(("", "ReplicationController"), ("apps.openshift.io", "DeploymentConfig")),
+        *(("apps", kind) for kind in ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")),
+        *(("extensions", kind) for kind in ("Deployment", "DaemonSet", "ReplicaSet")),
+        ("argoproj.io", "Rollout"),
+    )
+)
