@@ -1,0 +1,387 @@
+"""`terraform validate` on the modules of the scanned tree.
+
+It runs in place, because relative modules and `file()` have to resolve, but its data
+directory is a temporary one outside the tree. Local modules are made known there without
+`init`; what would need `init` for more is said to be unchecked, never to be wrong. Output:
+https://developer.hashicorp.com/terraform/internals/machine-readable-ui
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from iachygiene.model import Broken, Job, Location, SourceFile, Span, ToolStatus, Unchecked
+from iachygiene.parse.terraform import Diagnostic, Validation, checked, is_module_file
+from iachygiene.tools import TERRAFORM, Program, ToolRun
+from iachygiene.wrap.terraform import in_threads, status_of
+
+if TYPE_CHECKING:
+    from iachygiene.files import Tree
+
+CHECK = "terraform validate"
+TIMEOUT = 120.0
+"""Seconds for one module."""
+AT_ONCE = 4
+"""Processes at a time; each holds a whole module."""
+MAX_CALLS = 500
+"""Local modules below one root that are made known to the program."""
+MAX_DEPTH = 50
+"""Modules within each other, so that one that calls itself comes to an end."""
+
+_CODES = frozenset((0, 1))
+_SOURCE = re.compile(rb'^[ \t]*source[ \t]*=[ \t]*"(\.\.?/[^"$%\n]*)"', re.MULTILINE)
+_NOT_INSTALLED = frozenset(
+    (
+        "Module not installed",
+        "Module source has changed",
+        "Module version requirements have changed",
+        "Missing required provider",
+        "Required plugins are not installed",
+        "Inconsistent dependency lock file",
+        "Provider requirements cannot be satisfied by locked dependencies",
+        "Could not load plugin",
+        "Failed to load plugin schemas",
+        "Failed to obtain provider schema",
+        "Failed to instantiate provider",
+        "Backend initialization required",
+        "Initialization required",
+    )
+)
+_NO_PACKAGE = ("there is no package for", "missing or corrupted provider plugins")
+_OTHER_VERSION = "Unsupported Terraform Core version"
+_NO_CONFIGURATION = "Provider configuration not present"
+
+
+class Answer(NamedTuple):
+    """What one run said of one module. `needs` is why it could not say all, else empty."""
+
+    directory: str
+    run: ToolRun
+    diagnostics: Sequence[Diagnostic] = ()
+    needs: str = ""
+    notes: Sequence[str] = ()
+
+
+def validate(
+    jobs: Sequence[Job], tree: Tree, program: Program | None, settings: Mapping[str, Any]
+) -> Iterator[Validation | ToolStatus | Unchecked]:
+    """Validate the modules of these jobs, or rather the roots that call them.
+
+    A module that no root of the tree calls is validated by itself.
+    """
+    required = bool(settings.get("required"))
+    touched = [job.directory for job in jobs if any(map(is_module_file, job.paths))]
+    if settings.get("policy") == "never":
+        detail = 'tools.terraform.policy is "never"'
+        yield ToolStatus(TERRAFORM.name, CHECK, "disabled", detail=detail, required=required)
+        return
+    if not touched:
+        yield ToolStatus(TERRAFORM.name, CHECK, "not-needed", required=required)
+        return
+    if program is None:
+        name = settings.get("engine")
+        run = TERRAFORM.missing(name if name in ("terraform", "tofu") else "")
+        yield status_of(CHECK, [run], 0, required=required)
+        return
+    validator = _Validator(tree, program, settings)
+    targets = roots_of(touched, local_calls(tree))
+    answers = in_threads(validator.validate, targets, AT_ONCE)
+    yield from _units(answers, tree, required=required)
+
+
+def _units(
+    answers: Sequence[Answer], tree: Tree, *, required: bool
+) -> Iterator[Validation | ToolStatus | Unchecked]:
+    runs = []
+    seen: set[tuple[Location, str]] = set()
+    for answer in answers:
+        run = answer.run
+        fresh = [one for one in answer.diagnostics if (one.location, one.summary) not in seen]
+        seen.update((one.location, one.summary) for one in fresh)
+        if run.answered:
+            place = _main_file(answer.directory, tree)
+            yield Validation(answer.directory, place, fresh, f"{run.name} {run.version}")
+            for note in answer.notes:
+                yield Unchecked(answer.directory or ".", "place", note)
+        if answer.needs:
+            run = run._replace(
+                status="missing",
+                detail=f"needs init: {answer.directory or '.'}: {answer.needs}",
+                hint="run terraform init in it and name validate, or leave it to CI",
+            )
+        runs.append(run)
+    yield status_of(CHECK, runs, len(answers), findings=bool(seen), required=required)
+
+
+def local_calls(tree: Tree) -> dict[str, set[str]]:
+    """Directory to the directories of the local modules that its files seem to call."""
+    calls: dict[str, set[str]] = defaultdict(set)
+    for path in tree.listed:
+        if path.endswith((".tf", ".tofu")):
+            try:
+                data = tree.raw(path)
+            except Broken:
+                continue
+            directory = os.path.dirname(path)
+            for source in _SOURCE.findall(data):
+                called = _below_root(directory, source.decode(errors="replace"))
+                if called is not None and called != directory:
+                    calls[directory].add(called)
+    return calls
+
+
+def _below_root(directory: str, source: str) -> str | None:
+    path = os.path.normpath(os.path.join(directory, source)).replace(os.sep, "/")
+    if path == ".":
+        return ""
+    return None if path == ".." or path.startswith("../") else path
+
+
+def roots_of(directories: Sequence[str], calls: Mapping[str, set[str]]) -> list[str]:
+    """The modules that nobody calls and that lead to these, or else these themselves; sorted."""
+    callers: dict[str, set[str]] = defaultdict(set)
+    for caller, called in calls.items():
+        for directory in called:
+            callers[directory].add(caller)
+    found = set()
+    for directory in directories:
+        above, waiting = {directory}, [directory]
+        while waiting:
+            fresh = callers.get(waiting.pop(), set()) - above
+            above |= fresh
+            waiting += fresh
+        found |= {one for one in above if not callers.get(one)} or {directory}
+    return sorted(found)
+
+
+class _Validator:
+    def __init__(self, tree: Tree, program: Program, settings: Mapping[str, Any]) -> None:
+        self.tree = tree
+        self.program = program
+        self.timeout = settings.get("timeout") or TIMEOUT
+        self.trusting = bool(settings.get("trust_providers"))
+        self._sound: dict[str, bool] = {}
+        self._calls: dict[str, list[tuple[str, str]]] = {}
+
+    def validate(self, directory: str) -> Answer:
+        """Validate one module, with the user's own installation where that may be used."""
+        own = self._own_data(directory) if self.trusting else None
+        if own:
+            return self._run(directory, own)
+        from tempfile import TemporaryDirectory
+
+        with TemporaryDirectory(prefix="iachygiene-") as data:
+            self._write_manifest(directory, data)
+            return self._run(directory, data)
+
+    def _own_data(self, directory: str) -> str | None:
+        """The module's `.terraform`, unless the repository brings it: its programs would run."""
+        from iachygiene.git import Refusal, tracked_below
+
+        path = f"{directory}/.terraform" if directory else ".terraform"
+        absolute = self.tree.absolute(path)
+        if not os.path.isdir(absolute) or self.tree.real_path(path) != path:
+            return None
+        tracked = tracked_below(self.tree.root, [path])
+        if isinstance(tracked, Refusal):
+            return absolute if tracked.why in ("not-a-repository", "no-git") else None
+        return None if tracked else absolute
+
+    def _write_manifest(self, directory: str, data: str) -> None:
+        """Say where the local modules below a root are, as `init` would."""
+        import json
+
+        rows = [{"Key": "", "Source": "", "Dir": "."}]
+        waiting = [("", directory, 0)]
+        while waiting and len(rows) < MAX_CALLS:
+            key, caller, depth = waiting.pop()
+            if caller not in self._calls:
+                self._calls[caller] = list(_calls(self.tree, caller))
+            for name, source in self._calls[caller]:
+                called = _below_root(caller, source)
+                if called is None or depth > MAX_DEPTH or self.tree.real_path(called) is None:
+                    continue
+                inner = f"{key}.{name}" if key else name
+                below = os.path.relpath(called or ".", directory or ".").replace(os.sep, "/")
+                rows.append({"Key": inner, "Source": source, "Dir": below})
+                waiting.append((inner, called, depth + 1))
+        if len(rows) > 1:
+            os.mkdir(os.path.join(data, "modules"))
+            with open(os.path.join(data, "modules", "modules.json"), "x", encoding="utf-8") as file:
+                json.dump({"Modules": rows}, file)
+
+    def _run(self, directory: str, data: str) -> Answer:
+        run = TERRAFORM.run(
+            *("validate", "-json", "-no-color"),
+            program=self.program,
+            root=self.tree.root,
+            cwd=self.tree.absolute(directory),
+            known=_CODES,
+            timeout=self.timeout,
+            variables={"TF_DATA_DIR": data},
+        )
+        said = read_output(run.stdout) if run.answered else None
+        if said is None:
+            if run.answered:
+                run = run._replace(
+                    status="garbage",
+                    detail=f"{run.name} validate gave no answer in its JSON format",
+                    hint=f"run {run.name} validate -json in {directory or '.'}",
+                )
+            return Answer(directory, run)
+        return self._answer(directory, run, said)
+
+    def _answer(self, directory: str, run: ToolRun, said: Sequence[Mapping[str, Any]]) -> Answer:
+        found: dict[Location, Diagnostic] = {}
+        needs, notes = "", []
+        for one in said:
+            summary = _text(one, "summary")
+            why = self._reason(directory, summary, _text(one, "detail"))
+            if why:
+                needs = needs or why
+                continue
+            place = _place(one, directory, self.tree)
+            if place is None:
+                notes.append(f"{run.name} names a place outside the tree: {summary}")
+                continue
+            if not self._parses(place.path):
+                continue
+            severity = "warning" if one.get("severity") == "warning" else "error"
+            diagnostic = Diagnostic(
+                severity, summary, _text(one, "detail"), place, _text(one, "address")
+            )
+            # The first of several at one place is the cause of the others.
+            key = place if place.span != Span(0, 0) else place.labelled(summary)
+            found.setdefault(key, diagnostic)
+        return Answer(directory, run, list(found.values()), needs, notes)
+
+    def _parses(self, path: str) -> bool:
+        """Whether a file parses: else its finding is the syntax error, reported elsewhere."""
+        if not path.endswith((".tf", ".tofu", ".hcl")):
+            return True
+        if path not in self._sound:
+            try:
+                checked(SourceFile(path, self.tree.raw(path)))
+                self._sound[path] = True
+            except Broken:
+                self._sound[path] = False
+        return self._sound[path]
+
+    def _reason(self, directory: str, summary: str, detail: str) -> str:
+        """Why a diagnostic says that something is absent and not that something is wrong."""
+        if summary in _NOT_INSTALLED:
+            return summary.lower()
+        if any(words in summary or words in detail for words in _NO_PACKAGE):
+            return "a provider is not installed"
+        if summary == _OTHER_VERSION:
+            return "its required_version asks for another version"
+        if summary == _NO_CONFIGURATION and self._wants_aliases(directory):
+            return "its provider aliases come from a caller"
+        return ""
+
+    def _wants_aliases(self, directory: str) -> bool:
+        for name, kind in self.tree.listdir(directory):
+            path = f"{directory}/{name}" if directory else name
+            if kind == "file" and is_module_file(path):
+                try:
+                    if b"configuration_aliases" in self.tree.raw(path):
+                        return True
+                except Broken:
+                    continue
+        return False
+
+
+def read_output(stdout: bytes) -> Sequence[Mapping[str, Any]] | None:
+    """The diagnostics in the output of `validate -json`, None where that is not what it is.
+
+    Text before and after the JSON is passed over.
+    """
+    import json
+
+    text = stdout.decode(errors="replace")
+    try:
+        said, _ = json.JSONDecoder().raw_decode(text, text.index("{"))
+    except (ValueError, RecursionError):
+        return None
+    diagnostics = said.get("diagnostics", ())
+    version = said.get("format_version")
+    if not isinstance(version, str) or not version.startswith("1."):
+        return None
+    if not isinstance(said.get("valid"), bool) or not isinstance(diagnostics, list | tuple):
+        return None
+    if not said["valid"] and not diagnostics:
+        return None
+    return diagnostics if all(isinstance(one, dict) for one in diagnostics) else None
+
+
+def _text(table: Mapping[str, Any], key: str) -> str:
+    value = table.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _place(diagnostic: Mapping[str, Any], directory: str, tree: Tree) -> Location | None:
+    """Where a diagnostic is, None where that is no file of the tree.
+
+    One without a place, or beyond the end of its file, is about the file as a whole.
+    """
+    found = diagnostic.get("range")
+    if not isinstance(found, dict) or not _text(found, "filename"):
+        return _main_file(directory, tree)
+    path = _below_root(directory, _text(found, "filename"))
+    if path is None or not tree.exists(path) or tree.real_path(path) is None:
+        return None
+    try:
+        file = SourceFile(path, tree.raw(path))
+        _ = file.text
+    except Broken:
+        return Location(path)
+    start, end = (_offset(found.get(key), file) for key in ("start", "end"))
+    if start is None:
+        return Location(path)
+    return Location(path, Span(start, max(start, start if end is None else end)))
+
+
+def _offset(position: Any, file: SourceFile) -> int | None:
+    """Code points before a position that the program gives in bytes, its mark included."""
+    if not isinstance(position, dict):
+        return None
+    byte, line = position.get("byte"), position.get("line")
+    if not isinstance(byte, int) or not isinstance(line, int):
+        return None
+    if line < 1 or not 0 <= byte <= len(file.data):
+        return None
+    mark = 3 if file.bom else 0
+    offset = len(file.data[mark : max(byte, mark)].decode(errors="ignore"))
+    return offset if file.position(offset)[0] == line else None
+
+
+def _main_file(directory: str, tree: Tree) -> Location:
+    paths = [
+        f"{directory}/{name}" if directory else name
+        for name, kind in tree.listdir(directory)
+        if kind in ("file", "link") and is_module_file(name)
+    ]
+    main = [path for path in paths if path.endswith(("main.tf", "main.tofu"))]
+    return Location((main or paths or [directory or "."])[0])
+
+
+def _calls(tree: Tree, directory: str) -> Iterator[tuple[str, str]]:
+    """Names and sources of the local modules that a directory calls."""
+    from iachygiene.parse.terraform import TerraformModule, load
+
+    paths = tuple(
+        f"{directory}/{name}" if directory else name
+        for name, kind in tree.listdir(directory)
+        if kind == "file" and is_module_file(name)
+    )
+    for unit in load(Job("terraform", directory, paths, {"engine": "none"}), tree):
+        if isinstance(unit, TerraformModule):
+            for call in unit.of("module"):
+                source = call.attributes.get("source")
+                value = unit.constant(source) if source and call.labels else None
+                if isinstance(value, str) and value.startswith(("./", "../")):
+                    yield call.labels[0], value
