@@ -55,6 +55,16 @@ CARRIERS: Mapping[tuple[str, str], Carrier] = {
 
 KUSTOMIZATIONS = frozenset(("kustomization.yaml", "kustomization.yml", "Kustomization"))
 
+ADDED_LABELS = frozenset(
+    (
+        *("statefulset.kubernetes.io/pod-name", "apps.kubernetes.io/pod-index"),
+        *("controller-revision-hash", "pod-template-hash", "rollouts-pod-template-hash"),
+        *("batch.kubernetes.io/job-name", "job-name", "batch.kubernetes.io/controller-uid"),
+        *("controller-uid", "batch.kubernetes.io/job-completion-index"),
+    )
+)
+"""Labels that controllers give to the pods they make."""
+
 _NEEDS_SELECTOR = frozenset(("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"))
 _CONFIGURATION_GROUPS = frozenset(
     (
@@ -200,8 +210,8 @@ class Object:
 
     @property
     def namespaces(self) -> frozenset[str]:
-        """The namespaces it may end up in; "" is the default one."""
-        return self.overlay.namespaces or frozenset((self.namespace,))
+        """The namespaces it may end up in: as written, "" for none, and by kustomizations."""
+        return self.overlay.namespaces | {self.namespace}
 
     def get(self, *keys: str) -> yaml.Node | None:
         """The node at a path of keys, None where there is none."""
@@ -394,19 +404,21 @@ class ManifestSet:
         """The pods that a non-empty selector of a Service may match, partial ones included.
 
         Namespaces and labels count as the kustomizations may make them, and a label whose
-        value is not known counts as the one that is looked for.
+        value is not known counts as the one that is looked for. Labels that controllers add
+        to pods are in no template: they are not looked for.
         """
-        key = (service.namespaces, frozenset(selector.items()))
+        wanted = frozenset(item for item in selector.items() if item[0] not in ADDED_LABELS)
+        key = (service.namespaces, wanted)
         if key not in self._selected:
             self._selected[key] = [
                 pod
-                for pod in self._candidates(selector)
+                for pod in (self._candidates(wanted) if wanted else self.pods)
                 if not service.namespaces.isdisjoint(pod.owner.namespaces)
-                and all(_has_label(pod, *item) for item in selector.items())
+                and all(_has_label(pod, *item) for item in wanted)
             ]
         return self._selected[key]
 
-    def _candidates(self, selector: Mapping[str, str]) -> list[Pod]:
+    def _candidates(self, selector: Iterable[tuple[str, str]]) -> list[Pod]:
         if self._by_label is None:
             self._by_label = defaultdict(list)
             for pod in self.pods:
@@ -415,7 +427,7 @@ class ManifestSet:
         index = self._by_label
         groups = [
             index.get(item, []) + (index.get((item[0], ""), []) if item[1] else [])
-            for item in selector.items()
+            for item in selector
         ]
         return min(groups, key=len)
 

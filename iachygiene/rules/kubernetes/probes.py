@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from posixpath import dirname
 
 from iachygiene.model import Findings, Location, Severity, at
 from iachygiene.parse.kubernetes import Container, ManifestSet, Object, Pod, is_unknown
@@ -101,7 +102,15 @@ def _called_pods(manifests: ManifestSet) -> Iterator[tuple[Pod, list[Object]]]:
             callers.setdefault(id(pod), []).append(service)
     for pod in manifests.pods:
         if pod.long_running and not pod.partial and id(pod) in callers:
-            yield pod, callers[id(pod)]
+            # A set may hold several variants of one application: the nearest Service first.
+            services = callers[id(pod)]
+            services.sort(key=lambda service: _distance(service, pod))
+            yield pod, services
+
+
+def _distance(service: Object, pod: Pod) -> int:
+    path, other = service.location.path, pod.owner.location.path
+    return 0 if path == other else 1 if dirname(path) == dirname(other) else 2
 
 
 def _services(manifests: ManifestSet) -> Iterator[tuple[Object, Sequence[Pod]]]:

@@ -22,8 +22,8 @@ def service_selects_nothing(manifests: ManifestSet, *, peer_forms: bool = False)
     A Service finds its pods by their labels alone. When one label is spelled differently,
     nothing fails to apply; the Service just has no endpoints, and its clients get
     "connection refused". Looked at are the manifests of one directory and of those that a
-    kustomization joins to it. Where none of them makes pods, or one could not be read, the
-    pods may be elsewhere and nothing is said.
+    kustomization joins to it. Where none of them makes pods, or none in the namespace that
+    the Service names, or one could not be read, the pods may be elsewhere and nothing is said.
 
     Options:
         peer_forms: report also where the pods may be elsewhere, with severity info.
@@ -87,6 +87,37 @@ def service_selects_nothing(manifests: ManifestSet, *, peer_forms: bool = False)
         spec:
           selector: {app: web}
           ports: [{port: 80}]
+    Good: nothing here runs in the namespace that it names
+        apiVersion: v1
+        kind: Pod
+        metadata: {name: web, namespace: shop, labels: {app: web}}
+        spec:
+          containers: [{name: web, image: "nginx:1.27.3"}]
+        ---
+        apiVersion: v1
+        kind: Service
+        metadata: {name: gpu-exporter, namespace: monitoring}
+        spec:
+          selector: {app: gpu-exporter}
+          ports: [{port: 9400}]
+    Good: the StatefulSet's controller adds the name of each pod to its labels
+        apiVersion: apps/v1
+        kind: StatefulSet
+        metadata: {name: db}
+        spec:
+          serviceName: db
+          selector: {matchLabels: {app: db}}
+          template:
+            metadata: {labels: {app: db}}
+            spec:
+              containers: [{name: db, image: "postgres:17.2"}]
+        ---
+        apiVersion: v1
+        kind: Service
+        metadata: {name: db-0}
+        spec:
+          selector: {app: db, statefulset.kubernetes.io/pod-name: db-0}
+          ports: [{port: 5432}]
     Good: a Service that is only a name for another host
         apiVersion: v1
         kind: Pod
@@ -103,24 +134,35 @@ def service_selects_nothing(manifests: ManifestSet, *, peer_forms: bool = False)
           selector: {app: payments}
     """
     pods = [pod for pod in manifests.pods if not pod.partial]
-    known_here = bool(pods) and manifests.complete
-    for service in manifests.of("Service") if known_here or peer_forms else ():
+    for service in manifests.of("Service"):
         selector = service.root.mapping("spec", "selector")
         wanted = selector.text_map() if selector else {}
         if selector is None or not wanted or any(map(is_unknown, wanted.values())):
             continue
         if service.root.text("spec", "type") == "ExternalName":
             continue
-        if not manifests.selected_by(service, wanted):
+        here = manifests.complete and _would_be_here(service, wanted, pods)
+        if (here or peer_forms) and not manifests.selected_by(service, wanted):
             nearest = _nearest(service, wanted, pods)
             yield at(
                 selector,
                 f'"{_shown(wanted)}" matches no pod template here',
                 related=[nearest.labels_location.labelled("the nearest labels")] if nearest else (),
                 object=service.object,
-                severity=None if known_here else Severity.INFO,
+                severity=None if here else Severity.INFO,
                 aliases=_gates(service, wanted, pods),
             )
+
+
+def _would_be_here(service: Object, wanted: Mapping[str, str], pods: list[Pod]) -> bool:
+    """Whether the pods of a Service should be among these."""
+    if not service.namespace:
+        return bool(pods)
+    return any(
+        wanted.items() <= pod.labels.items()
+        or not service.namespaces.isdisjoint(pod.owner.namespaces)
+        for pod in pods
+    )
 
 
 def _shown(labels: Mapping[str, str]) -> str:
