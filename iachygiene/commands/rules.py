@@ -82,7 +82,8 @@ def _text(rules: Sequence[Rule], config: Config) -> Iterator[str]:
     columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for rule in rules:
         row = _row(rule, config)
-        state = "" if row["enabled"] else "off, " if row["default"] == "off" else "off (strict), "
+        off = "off (strict), " if rule.default == "strict" else "off, "
+        state = "" if row["enabled"] else off
         fix = "[*] " if row["fixable"] else ""
         line = f"{rule.code:<7} {rule.name:<{widest}}  {row['severity']:<7}  "
         line += f"{fix}{state}{rule.summary}"
