@@ -1,0 +1,594 @@
+"""Compose projects: a file with its overrides, includes and extended services, merged.
+
+The format is that of https://github.com/compose-spec/compose-spec; which files belong
+together is what `docker compose` takes without `-f`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from posixpath import basename, dirname, normpath
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from iachygiene.image import ImageRef, parse_image
+from iachygiene.model import Broken, Comment, Job, Located, Location, SourceFile, Trouble, Unchecked
+from iachygiene.parse import yaml
+from iachygiene.parse.project import BuildFact
+
+if TYPE_CHECKING:
+    from iachygiene.files import Tree
+
+_Placed = TypeVar("_Placed", bound=Located)
+
+_BASES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
+_OVERRIDES = (
+    *("compose.override.yml", "compose.override.yaml"),
+    *("docker-compose.override.yml", "docker-compose.override.yaml"),
+)
+_NAMED = re.compile(r"(docker-)?compose[^/]*\.ya?ml$")
+_VARIANT = re.compile(r"(docker-)?compose\.[^/]+\.ya?ml$")
+_SUBSTANCE = ("image", "build", "extends", "provider")
+_INCLUDES = re.compile(r"^['\"]?include['\"]?[ \t]*:", re.MULTILINE)
+_JINJA_LINE = re.compile(r"^[ \t]*\{%", re.MULTILINE)
+_MAX_EXTENDS = 20
+"""How many services may extend one another in a row; a circle ends here too."""
+
+_REPLACED = frozenset(("command", "entrypoint", "test"))
+"""Lists that an override replaces and does not add to."""
+_KEYED = frozenset(
+    (
+        *("environment", "labels", "annotations", "args", "extra_hosts", "sysctls", "ulimits"),
+        *("depends_on", "networks", "additional_contexts"),
+    )
+)
+"""What may be a list or a mapping, and is merged by key in both forms."""
+
+
+def expand(text: str) -> str:
+    """A text with the defaults of its variables filled in, `$$` for a dollar read as one.
+
+    What has no default is left as written: nobody knows here what it will be.
+    https://github.com/compose-spec/compose-spec/blob/main/12-interpolation.md
+    """
+    if "$" not in text:
+        return text
+    # A default may hold further variables; each pass fills in the innermost ones.
+    for _ in range(_MAX_EXTENDS):
+        filled = _DEFAULTED.sub(lambda found: found[1], text)
+        if filled == text:
+            break
+        text = filled
+    return text.replace("$$", "$")
+
+
+_DEFAULTED = re.compile(r"(?<!\$)\$\{[A-Za-z_][A-Za-z0-9_]*:?-([^${}]*)\}")
+
+
+class Volume(NamedTuple):
+    """A mount of a service: what is mounted and where. A named volume is its name."""
+
+    source: str
+    target: str
+    location: Location
+
+
+class Dependency(NamedTuple):
+    """A service that another one waits for.
+
+    `node` is the place to report. `condition` is "" in the short form, `condition_node` the
+    scalar that says it.
+    """
+
+    name: str
+    node: yaml.Scalar
+    condition: str
+    condition_node: yaml.Scalar | None
+
+    @property
+    def location(self) -> Location:
+        """The name of the other service."""
+        return self.node.location
+
+
+class Build(NamedTuple):
+    """How a service's image is built.
+
+    `dockerfile` is the path from the root of the tree, None where it cannot be known: a
+    remote context, a variable, or instructions written in the Compose file.
+    """
+
+    location: Location
+    dockerfile: str | None
+    target: str
+
+
+class Service:
+    """One service, with what overrides and extended services add.
+
+    `node` is merged: its parts keep the places, and the files, that they come from.
+    """
+
+    __slots__ = ("build", "dockerfile_has_healthcheck", "key", "name", "node", "object")
+
+    def __init__(self, key: yaml.Scalar, node: yaml.Mapping, build: Build | None) -> None:
+        self.key = key
+        self.name = key.text
+        self.node = node
+        self.object = f"service {self.name}"
+        self.build = build
+        self.dockerfile_has_healthcheck = False
+
+    @property
+    def location(self) -> Location:
+        """The service's name."""
+        return self.key.location
+
+    @property
+    def image(self) -> ImageRef | None:
+        """The image with the defaults of its variables, None where there is none."""
+        node = self.node.scalar("image")
+        return None if node is None else parse_image(expand(node.text), node.location)
+
+    @property
+    def has_substance(self) -> bool:
+        """Whether it says what to run; if not, something else has to."""
+        return "image" in self.node or self.build is not None or "provider" in self.node
+
+    def text(self, *keys: str) -> str:
+        """The text at a path of keys with the defaults of its variables, "" without one."""
+        return expand(self.node.text(*keys))
+
+    def flag(self, key: str) -> yaml.Scalar | None:
+        """The node of a key whose value is true."""
+        node = self.node.scalar(key)
+        return node if node is not None and _is_true(node) else None
+
+    @property
+    def volumes(self) -> Iterator[Volume]:
+        """Its mounts in the short and the long form."""
+        for node in self.node.sequence("volumes") or ():
+            if type(node) is yaml.Scalar:
+                source, target = _split_volume(expand(node.text))
+                yield Volume(source, target, node.location)
+            elif type(node) is yaml.Mapping:
+                place = node.scalar("source")
+                location = place.location if place else node.location
+                yield Volume(expand(node.text("source")), expand(node.text("target")), location)
+
+    @property
+    def dependencies(self) -> Iterator[Dependency]:
+        """The services of `depends_on` in both forms."""
+        node = self.node.get("depends_on")
+        if type(node) is yaml.Sequence:
+            for item in node.scalars():
+                yield Dependency(item.text, item, "", None)
+        elif type(node) is yaml.Mapping:
+            for name, (key, value) in node.entries.items():
+                how = value.scalar("condition") if type(value) is yaml.Mapping else None
+                yield Dependency(name, key, expand(how.text) if how else "", how)
+
+    @property
+    def healthcheck(self) -> yaml.Scalar | None:
+        """The key of a health check that is not switched off."""
+        node = self.node.mapping("healthcheck")
+        if node is None:
+            return None
+        disabled = node.scalar("disable")
+        test = node.get("test")
+        first = next(iter(test), None) if type(test) is yaml.Sequence else test
+        if (disabled is not None and _is_true(disabled)) or (
+            type(first) is yaml.Scalar and first.text == "NONE"
+        ):
+            return None
+        return self.node.key("healthcheck")
+
+
+def _is_true(node: yaml.Scalar) -> bool:
+    return node.value is True or expand(node.text) == "true"
+
+
+def _split_volume(text: str) -> tuple[str, str]:
+    """Source and target of the short form; a drive letter of Windows belongs to its path."""
+    drive = 2 if text[1:3] in (":\\", ":/") and text[:1].isalpha() else 0
+    colon = _outer_colon(text, drive)
+    if colon == -1:
+        return "", text
+    end = _outer_colon(text, colon + 1)
+    return text[:colon], text[colon + 1 : None if end == -1 else end]
+
+
+def _outer_colon(text: str, start: int) -> int:
+    """The first colon that is not inside of `${}`, -1 without one."""
+    depth = 0
+    for here in range(start, len(text)):
+        if text.startswith("${", here):
+            depth += 1
+        elif text[here] == "}" and depth:
+            depth -= 1
+        elif text[here] == ":" and not depth:
+            return here
+    return -1
+
+
+class ComposeFile:
+    """One Compose project.
+
+    `paths` are the files that it owns: what a service extends in another project's file is
+    merged here and reported there. A `partial` project only changes others: what it does not
+    say may be said there.
+    """
+
+    __slots__ = ("files", "partial", "paths", "root", "services")
+
+    def __init__(
+        self,
+        files: tuple[SourceFile, ...],
+        root: yaml.Mapping,
+        services: Mapping[str, Service],
+        partial: bool,
+    ) -> None:
+        self.files = files
+        self.paths = frozenset(file.path for file in files)
+        self.root = root
+        self.services = services
+        self.partial = partial
+
+    @property
+    def location(self) -> Location:
+        """The file that the project starts from."""
+        return self.files[0].location
+
+    def own(self, places: Iterable[tuple[Service, _Placed]]) -> Iterator[tuple[Service, _Placed]]:
+        """What stands in the project's own files; what several services share comes once."""
+        seen: set[Location] = set()
+        for service, place in places:
+            location = place.location
+            if location.path in self.paths and location not in seen:
+                seen.add(location)
+                yield service, place
+
+
+def group(paths: Iterable[str], tree: Tree, settings: Mapping[str, Any]) -> list[Job]:
+    """One job a directory; a file that includes others brings their directories with it."""
+    directories: dict[str, list[str]] = defaultdict(list)
+    known = list(paths)
+    for path in known:
+        directories[dirname(path)].append(path)
+    above = {directory: directory for directory in directories}
+
+    def first(directory: str) -> str:
+        while above[directory] != directory:
+            above[directory] = above[above[directory]]
+            directory = above[directory]
+        return directory
+
+    for path in known:
+        for target in _included_by(path, tree):
+            if dirname(target) in above:
+                low, high = sorted((first(dirname(path)), first(dirname(target))))
+                above[high] = low
+    joined: dict[str, list[str]] = defaultdict(list)
+    for directory, members in directories.items():
+        joined[first(directory)] += members
+    return [
+        Job("compose", directory, tuple(members), settings) for directory, members in joined.items()
+    ]
+
+
+def _included_by(path: str, tree: Tree) -> list[str]:
+    try:
+        file = tree.read(path)
+        if not _INCLUDES.search(file.text):
+            return []
+        root = _root_of(yaml.parse(file))
+    except Broken:
+        return []
+    return [target for targets in _includes(root, path) for target in targets] if root else []
+
+
+def _includes(root: yaml.Mapping, path: str) -> Iterator[list[str]]:
+    """The files of each `include`; several of one entry are merged with one another."""
+    for item in root.sequence("include") or ():
+        where = item.get("path") if type(item) is yaml.Mapping else item
+        nodes = list(where.scalars()) if type(where) is yaml.Sequence else [where]
+        found = [_resolve(dirname(path), one.text) for one in nodes if type(one) is yaml.Scalar]
+        yield [target for target in found if target]
+
+
+def _resolve(directory: str, text: str) -> str | None:
+    """A path as Compose takes it, from the root of the tree; None where that is not known."""
+    text = expand(text)
+    if "$" in text or "://" in text or text.startswith(("/", "~", "git@")):
+        return None
+    path = normpath(f"{directory}/{text}" if directory else text or ".")
+    if path.startswith(".."):
+        return None
+    return "" if path == "." else path
+
+
+def _root_of(stream: yaml.Stream) -> yaml.Mapping | None:
+    """The root of a Compose file, None where the file is something else."""
+    if stream.trouble is not None or not stream.documents:
+        return None
+    root = stream.documents[0].root
+    if type(root) is not yaml.Mapping or "apiVersion" in root:
+        return None
+    services = root.mapping("services")
+    named = _NAMED.match(basename(stream.file.path)) is not None
+    if services is None:
+        return root if named and "include" in root else None
+    return root if named or any(_has_substance(node) for node in _values(services)) else None
+
+
+def _values(node: yaml.Mapping) -> Iterator[yaml.Node]:
+    return (entry.value for entry in node.entries.values())
+
+
+def _has_substance(node: yaml.Node) -> bool:
+    return type(node) is yaml.Mapping and any(key in node for key in _SUBSTANCE)
+
+
+def load(job: Job, tree: Tree) -> Iterator[ComposeFile | Trouble | Unchecked]:
+    """The projects of a job. A file of services that are not Compose's gives nothing."""
+    loader = _Loader(tree)
+    roots: dict[str, yaml.Mapping] = {}
+    for path in job.paths:
+        try:
+            file = tree.read(path)
+            stream = loader.stream(file)
+        except Broken as broken:
+            yield broken.trouble
+            continue
+        text = file.text
+        if stream.trouble is None:
+            root = _root_of(stream)
+            if root is not None:
+                roots[file.path] = root
+        elif stream.trouble.kind == "syntax" and ("{{" in text or _JINJA_LINE.search(text)):
+            yield Unchecked(path, "template", "not YAML until it is rendered")
+        else:
+            yield stream.trouble
+    owned = _owned(roots)
+    for path, root in roots.items():
+        if path not in owned:
+            yield loader.project(path, root, roots, owned)
+
+
+def _owned(roots: Mapping[str, yaml.Mapping]) -> dict[str, str]:
+    """The files that belong to the project of another: overrides and included ones."""
+    owned: dict[str, str] = {}
+    for directory in {dirname(path) for path in roots}:
+        prefix = f"{directory}/" if directory else ""
+        bases = [prefix + name for name in _BASES if prefix + name in roots]
+        overrides = [prefix + name for name in _OVERRIDES if prefix + name in roots]
+        if bases and overrides:
+            owned[overrides[0]] = bases[0]
+    for path, root in roots.items():
+        for targets in _includes(root, path):
+            for target in targets:
+                if target in roots and _top(owned, path) != target:
+                    owned.setdefault(target, path)
+    return owned
+
+
+def _top(owned: Mapping[str, str], path: str) -> str:
+    while path in owned:
+        path = owned[path]
+    return path
+
+
+class _Loader:
+    """Reads each file once and merges projects."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self._streams: dict[str, yaml.Stream] = {}
+        self._healthchecks: dict[str, bool] = {}
+
+    def stream(self, file: SourceFile) -> yaml.Stream:
+        if file.path not in self._streams:
+            self._streams[file.path] = yaml.parse(file)
+        return self._streams[file.path]
+
+    def project(
+        self,
+        start: str,
+        root: yaml.Mapping,
+        roots: Mapping[str, yaml.Mapping],
+        owned: Mapping[str, str],
+    ) -> ComposeFile:
+        members = [start, *(path for path in owned if _top(owned, path) == start)]
+        merged: yaml.Mapping = root
+        for path in members[1:]:
+            merged = _merged(merged, roots[path])
+        services = merged.mapping("services")
+        found = {service.name: service for service in self._services(services)} if services else {}
+        files = tuple(self._streams[path].file for path in members)
+        partial = _VARIANT.match(basename(start)) is not None
+        return ComposeFile(files, merged, found, partial)
+
+    def _services(self, services: yaml.Mapping) -> Iterator[Service]:
+        for key, value in services.entries.values():
+            if type(value) is not yaml.Mapping:
+                continue
+            node = self._extended(value, services, _MAX_EXTENDS)
+            service = Service(key, node, _build(node))
+            if service.build and service.build.dockerfile:
+                service.dockerfile_has_healthcheck = self._has_healthcheck(service.build.dockerfile)
+            yield service
+
+    def _extended(self, node: yaml.Mapping, services: yaml.Mapping, depth: int) -> yaml.Mapping:
+        """A service over the one that it extends, which may be in another file."""
+        how = node.get("extends")
+        if how is None or depth == 0:
+            return node
+        name, file = "", ""
+        if type(how) is yaml.Scalar:
+            name = how.text
+        elif type(how) is yaml.Mapping:
+            name, file = how.text("service"), how.text("file")
+        if file:
+            other = self._other_services(_resolve(dirname(how.file.path), file))
+            if other is None:
+                return node
+            services = other
+        base = services.mapping(name)
+        if base is None or base is node:
+            return node
+        return _merged(self._extended(base, services, depth - 1), node)
+
+    def _other_services(self, path: str | None) -> yaml.Mapping | None:
+        if path is None:
+            return None
+        try:
+            stream = self.stream(self._tree.read(path))
+        except Broken:
+            return None
+        root = _root_of(stream)
+        return root.mapping("services") if root else None
+
+    def _has_healthcheck(self, path: str) -> bool:
+        """Whether a Dockerfile has a line that declares a health check, in whatever stage."""
+        if path not in self._healthchecks:
+            try:
+                text = self._tree.read(path).text
+            except Broken:
+                text = ""
+            self._healthchecks[path] = _HEALTHCHECK.search(text) is not None
+        return self._healthchecks[path]
+
+
+_HEALTHCHECK = re.compile(
+    r"^[ \t]*HEALTHCHECK[ \t]+(?!NONE[ \t]*$)\S", re.MULTILINE | re.IGNORECASE
+)
+
+
+def _merged(base: yaml.Mapping, over: yaml.Mapping, depth: int = 0) -> yaml.Mapping:
+    """An override over its base, by the rules of Compose.
+
+    https://github.com/compose-spec/compose-spec/blob/main/13-merge.md
+    """
+    result = yaml.Mapping(over.file, over.start, None)
+    result.end = over.end
+    pairs: dict[str, tuple[yaml.Scalar, yaml.Node]] = dict(base.entries)
+    for text, (key, value) in over.entries.items():
+        tag = getattr(value, "tag", None)
+        if tag == "!reset":
+            pairs.pop(text, None)
+        elif text not in pairs or tag == "!override" or depth > yaml.MAX_DEPTH:
+            pairs[text] = (key, value)
+        else:
+            # The key stays where the base has it: there the service, say, is declared.
+            pairs[text] = (pairs[text][0], _merged_value(text, pairs[text][1], value, depth))
+    for key, value in pairs.values():
+        result.children += (key, value)
+    return result
+
+
+def _merged_value(key: str, base: yaml.Node, over: yaml.Node, depth: int) -> yaml.Node:
+    if type(base) is yaml.Mapping and type(over) is yaml.Mapping:
+        return _merged(base, over, depth + 1)
+    if key in _REPLACED:
+        return over
+    if type(base) is yaml.Sequence and type(over) is yaml.Sequence:
+        result = yaml.Sequence(over.file, over.start, None)
+        result.end = over.end
+        result.children = _joined(key, base, over)
+        return result
+    if type(over) is yaml.Scalar and over.is_null:
+        return base
+    if key in _KEYED or key == "build":
+        as_mapping = _context_of if key == "build" else _by_key
+        mappings = as_mapping(base), as_mapping(over)
+        if mappings[0] is not None and mappings[1] is not None:
+            return _merged(mappings[0], mappings[1], depth + 1)
+    return over
+
+
+def _joined(key: str, base: yaml.Sequence, over: yaml.Sequence) -> list[yaml.Node]:
+    """Two lists: of mounts at one place, and of variables of one name, the later one holds."""
+    if key != "volumes" and key not in _KEYED:
+        return [*base.children, *over.children]
+    by_key: dict[str, yaml.Node] = {}
+    for number, item in enumerate((*base.children, *over.children)):
+        name = str(number)
+        if type(item) is yaml.Scalar:
+            target = _split_volume(expand(item.text))[1]
+            name = target if key == "volumes" else item.text.partition("=")[0]
+        elif type(item) is yaml.Mapping:
+            name = expand(item.text("target")) or name
+        by_key[name] = item
+    return list(by_key.values())
+
+
+def _by_key(node: yaml.Node) -> yaml.Mapping | None:
+    """A list of names, or of `NAME=value`, as a mapping."""
+    if type(node) is not yaml.Sequence:
+        return node if type(node) is yaml.Mapping else None
+    result = yaml.Mapping(node.file, node.start, None)
+    result.end = node.end
+    for item in node.scalars():
+        name, _, value = item.text.partition("=")
+        for text in (name, value):
+            result.children.append(
+                yaml.Scalar(item.file, item.start, item.end, text, item.style, item.tag)
+            )
+    return result
+
+
+def _context_of(node: yaml.Node) -> yaml.Mapping | None:
+    """A build, of which the short form is its context alone, as a mapping."""
+    if type(node) is not yaml.Scalar:
+        return node if type(node) is yaml.Mapping else None
+    result = yaml.Mapping(node.file, node.start, None)
+    result.end = node.end
+    result.children = [yaml.Scalar(node.file, node.start, node.end, "context", "", None), node]
+    return result
+
+
+def _build(node: yaml.Mapping) -> Build | None:
+    build = node.get("build")
+    key = node.key("build")
+    if build is None or key is None:
+        return None
+    directory = dirname(build.file.path)
+    if type(build) is yaml.Scalar:
+        return Build(key.location, _dockerfile(_resolve(directory, build.text), ""), "")
+    if type(build) is not yaml.Mapping:
+        return None
+    context = build.scalar("context")
+    if context is not None:
+        directory = dirname(context.file.path)
+    path = None
+    if "dockerfile_inline" not in build:
+        resolved = _resolve(directory, context.text if context else ".")
+        path = _dockerfile(resolved, build.text("dockerfile"))
+    return Build(key.location, path, expand(build.text("target")))
+
+
+def _dockerfile(context: str | None, name: str) -> str | None:
+    if context is None or context.startswith("github.com/"):
+        return None
+    return _resolve(context, name or "Dockerfile")
+
+
+def comments(unit: ComposeFile) -> Iterator[Comment]:
+    """The comments of all files of a project."""
+    for file in unit.files:
+        yield from yaml.comments(file)
+
+
+def facts(unit: ComposeFile) -> Iterator[BuildFact]:
+    """The services that build a Dockerfile of the tree into an image of a known name."""
+    for service in unit.services.values():
+        image, build = service.image, service.build
+        if image is None or build is None or build.dockerfile is None:
+            continue
+        if image.repository.unknown or (image.registry is not None and image.registry.unknown):
+            continue
+        if "$" not in build.target:
+            yield BuildFact(
+                build.location, service.object, image.name, build.dockerfile, build.target
+            )
