@@ -246,7 +246,7 @@ def _used_providers(module: TerraformModule) -> dict[str, Location]:
     for block in resources:
         given = block.attributes.get("provider")
         name = _provider_named(given) if given else block.labels[0].partition("_")[0]
-        found.setdefault(name, given.location if given else block.location)
+        found.setdefault(name, block.location)
     for block in module.of("provider"):
         found.setdefault(block.labels[0], block.location)
     for call in module.of("module"):
