@@ -2,7 +2,7 @@
 
 from iachygiene.cli import hook
 
-main = hook("compose-hygiene", "--kind", "compose")
+main = hook("compose-hygiene", kinds=("compose",))
 
 if __name__ == "__main__":
     raise SystemExit(main())

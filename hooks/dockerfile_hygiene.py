@@ -2,7 +2,7 @@
 
 from iachygiene.cli import hook
 
-main = hook("dockerfile-hygiene", "--kind", "dockerfile")
+main = hook("dockerfile-hygiene", kinds=("dockerfile",))
 
 if __name__ == "__main__":
     raise SystemExit(main())

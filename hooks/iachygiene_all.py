@@ -2,7 +2,7 @@
 
 from iachygiene.cli import hook
 
-main = hook("iachygiene-all")
+main = hook("iachygiene-all", all_files=True)
 
 if __name__ == "__main__":
     raise SystemExit(main())

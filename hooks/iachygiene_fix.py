@@ -2,7 +2,7 @@
 
 from iachygiene.cli import hook
 
-main = hook("iachygiene-fix", "--fix")
+main = hook("iachygiene-fix", fix=True)
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -2,7 +2,7 @@
 
 from iachygiene.cli import hook
 
-main = hook("kubernetes-hygiene", "--kind", "kubernetes")
+main = hook("kubernetes-hygiene", kinds=("kubernetes",))
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -2,7 +2,7 @@
 
 from iachygiene.cli import hook
 
-main = hook("npm-sourcemaps", "--kind", "npm")
+main = hook("npm-sourcemaps", kinds=("npm",))
 
 if __name__ == "__main__":
     raise SystemExit(main())

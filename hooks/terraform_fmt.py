@@ -2,7 +2,7 @@
 
 from iachygiene.cli import hook
 
-main = hook("terraform-fmt", "--select", "TF001,TF002")
+main = hook("terraform-fmt", select=("TF001", "TF002"))
 
 if __name__ == "__main__":
     raise SystemExit(main())

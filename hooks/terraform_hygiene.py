@@ -2,7 +2,7 @@
 
 from iachygiene.cli import hook
 
-main = hook("terraform-hygiene", "--kind", "terraform")
+main = hook("terraform-hygiene", kinds=("terraform",))
 
 if __name__ == "__main__":
     raise SystemExit(main())

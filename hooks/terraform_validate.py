@@ -2,7 +2,7 @@
 
 from iachygiene.cli import hook
 
-main = hook("terraform-validate", "--select", "TF501,TF502")
+main = hook("terraform-validate", select=("TF501", "TF502"))
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -86,7 +86,7 @@ def test_every_output_is_written(checkout: Path) -> None:
 
 
 def test_a_finding_is_annotated_summarised_and_fails_the_step(checkout: Path) -> None:
-    write(checkout, "Dockerfile", "FROM alpine\n")
+    write(checkout, "Dockerfile", "FROM alpine\nUSER 1000\n")
     code, log = run_step(SCAN, checkout)
     assert code == 1
     assert "::warning file=Dockerfile,line=1" in log
@@ -97,14 +97,14 @@ def test_a_finding_is_annotated_summarised_and_fails_the_step(checkout: Path) ->
 
 
 def test_a_clean_checkout_passes(checkout: Path) -> None:
-    write(checkout, "Dockerfile", "FROM alpine:3.22\n")
+    write(checkout, "Dockerfile", "FROM alpine:3.22\nUSER 1000\n")
     assert run_step(SCAN, checkout)[0] == 0
     assert outputs(checkout)["findings"] == "0"
     assert outputs(checkout)["complete"] == "true"
 
 
 def test_reports_lie_in_the_checkout_where_the_inputs_say(checkout: Path) -> None:
-    write(checkout, "Dockerfile", "FROM alpine\n")
+    write(checkout, "Dockerfile", "FROM alpine\nUSER 1000\n")
     assert run_step(SCAN, checkout, sarif="out/a.sarif", json="out/a.json")[0] == 1
     assert (checkout / "work" / "out" / "a.sarif").is_file()
     assert (checkout / "work" / "out" / "a.json").is_file()
@@ -113,8 +113,8 @@ def test_reports_lie_in_the_checkout_where_the_inputs_say(checkout: Path) -> Non
 
 
 def test_arguments_are_one_a_line_and_meet_no_shell(checkout: Path) -> None:
-    write(checkout, "Dockerfile", "FROM alpine\n")
-    write(checkout, "a b/Dockerfile", "FROM alpine\n")
+    write(checkout, "Dockerfile", "FROM alpine\nUSER 1000\n")
+    write(checkout, "a b/Dockerfile", "FROM alpine\nUSER 1000\n")
     code, _ = run_step(SCAN, checkout, args="--ignore\nDF3006", paths="Dockerfile\na b")
     assert code == 0
     code, log = run_step(SCAN, checkout, paths="$(touch ran)\n; touch ran")
@@ -123,7 +123,7 @@ def test_arguments_are_one_a_line_and_meet_no_shell(checkout: Path) -> None:
 
 
 def test_a_severity_that_is_not_reached_passes(checkout: Path) -> None:
-    write(checkout, "Dockerfile", "FROM alpine\n")
+    write(checkout, "Dockerfile", "FROM alpine\nUSER 1000\n")
     assert run_step(SCAN, checkout, **{"fail-on": "error"})[0] == 0
     assert outputs(checkout)["findings"] == "1"
 
@@ -131,7 +131,7 @@ def test_a_severity_that_is_not_reached_passes(checkout: Path) -> None:
 def test_modules_in_the_checkout_are_not_imported(checkout: Path) -> None:
     for name in ("json.py", "click.py", "iachygiene/__init__.py", "sitecustomize.py"):
         write(checkout, name, f"open({str(checkout / 'ran')!r}, 'w').close()\n")
-    write(checkout, "Dockerfile", "FROM alpine:3.22\n")
+    write(checkout, "Dockerfile", "FROM alpine:3.22\nUSER 1000\n")
     assert run_step(SCAN, checkout)[0] == 0
     assert not (checkout / "ran").exists()
 
@@ -150,5 +150,5 @@ def test_the_action_installs_its_own_checkout(tmp_path: Path) -> None:
     (tmp_path / "runner").mkdir()
     code, log = run_step(INSTALL, tmp_path, python=sys.executable)
     assert code == 0, log
-    write(tmp_path, "Dockerfile", "FROM alpine\n")
+    write(tmp_path, "Dockerfile", "FROM alpine\nUSER 1000\n")
     assert run_step(SCAN, tmp_path)[0] == 1

@@ -11,7 +11,7 @@ import pytest
 
 BAD = {
     "main.tf": 'locals {\n  name="shop"\n}\n',
-    "Dockerfile": 'FROM alpine\nCMD ["/bin/true"]\n',
+    "Dockerfile": 'FROM alpine\nUSER 1000\nCMD ["/bin/true"]\n',
     "k8s/web.yaml": (
         "apiVersion: v1\n"
         "kind: Pod\n"
@@ -35,7 +35,7 @@ BAD = {
 
 GOOD = {
     "main.tf": 'locals {\n  name = "shop"\n}\n',
-    "Dockerfile": 'FROM alpine:3.22\nCMD ["/bin/true"]\n',
+    "Dockerfile": 'FROM alpine:3.22\nUSER 1000\nCMD ["/bin/true"]\n',
     "k8s/web.yaml": BAD["k8s/web.yaml"].replace("example/web", "example/web:1.0"),
     "compose.yaml": "services:\n  cache:\n    image: redis:8.0.3-alpine3.22\n",
     "web/package.json": '{"name": "web", "version": "1.0.0", "files": ["dist/*.js"]}\n',
