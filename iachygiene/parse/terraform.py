@@ -518,8 +518,15 @@ def _in_force(
     files: Sequence[TerraformFile | TerraformJson],
 ) -> list[TerraformFile | TerraformJson]:
     """The files without those that OpenTofu reads another one instead of: x.tofu for x.tf."""
-    names = {file.source.path for file in files}
-    return [file for file in files if file.source.path.replace(".tf", ".tofu") not in names]
+    paths = {file.source.path for file in files}
+    return [file for file in files if _twin(file.source.path) not in paths]
+
+
+def _twin(path: str) -> str:
+    for ending, other in ((".tf", ".tofu"), (".tf.json", ".tofu.json")):
+        if path.endswith(ending):
+            return path.removesuffix(ending) + other
+    return ""
 
 
 def read_json(source: SourceFile) -> TerraformJson:
