@@ -274,7 +274,9 @@ class _Reader:
             contents = self._parse(inline_data(url) or b"", disk)
             if contents is None:
                 return
-            self.package.references.append(Reference(name, place, name, "", None, dependency))
+            self.package.references.append(
+                Reference(name, place, self.package.object, "", None, dependency)
+            )
             self.package.inline_maps.append(self._shipped(name, place, contents, True))
             return
         text = url.decode("utf-8", "replace")
@@ -284,7 +286,9 @@ class _Reader:
 
             path = unquote(re.split("[?#]", text, maxsplit=1)[0])
             target = posixpath.normpath(posixpath.join(posixpath.dirname(name), path))
-        self.package.references.append(Reference(name, place, name, text, target, dependency))
+        self.package.references.append(
+            Reference(name, place, self.package.object, text, target, dependency)
+        )
 
     def _read_map_file(self, name: str, referred: bool) -> None:
         data = self._whole(name)
@@ -313,7 +317,9 @@ class _Reader:
             because = because.labelled(f"ships because of {decider.text!r} in {decider.what}")
         dependency = is_third_party(name)
         public = package.policy == "allow-open-source" and self._all_public(name, contents)
-        return ShippedMap(name, place, name, contents, referred, because, public, dependency)
+        return ShippedMap(
+            name, place, package.object, contents, referred, because, public, dependency
+        )
 
     def _all_public(self, name: str, contents: SourceMap | None) -> bool:
         """Whether every own original is shipped, or tracked below the package or workspace."""

@@ -243,17 +243,13 @@ class _Walk:
                 folded = [*above, fold(name)]
                 included, _ = _verdict(chain, folded)
                 if kind == "file" and included:
-                    self._refuse_backslash(inner)
+                    _refuse_name(inner)
                     self.files.append(inner)
                 elif kind == "dir" and _verdict(chain, folded, partial=True)[0]:
-                    self._refuse_backslash(inner)
+                    _refuse_name(inner)
                     exact = included or _verdict(chain, [*folded, ""])[0]
                     self.directories[inner] = self._inner_directory(inner, exact)
                     todo.append(inner)
-
-    def _refuse_backslash(self, path: str) -> None:
-        if "\\" in path:
-            raise Refused(f"a name holds a backslash: {path}")
 
     def chain(self, path: str) -> list[_Directory]:
         """The directories from the root of the package to the given one."""
@@ -296,6 +292,14 @@ class _Walk:
             yield Step(here, included, rule)
             if here not in self.directories:
                 return
+
+
+def _refuse_name(path: str) -> None:
+    """Stop at names that npm cannot open: it takes a backslash for a slash, and only UTF-8."""
+    if "\\" in path:
+        raise Refused(f"a name holds a backslash: {path}")
+    if not path.isascii() and any("\ud800" <= letter <= "\udfff" for letter in path):
+        raise Refused(f"a name is not UTF-8: {path}")
 
 
 class Listing:
@@ -402,10 +406,11 @@ class _Packer:
             raise Refused(f"{path}: {trouble.message}", trouble) from None
         if manifest.kind != "object":
             raise Refused(f"{path} holds no object")
-        for field in ("name", "version"):
-            node = manifest.get(field)
-            if node is None or not node.text or not node.text.strip():
-                raise Refused(f"{path} has no {field}")
+        name, version = manifest.get("name"), manifest.get("version")
+        if name is None or not name.text:
+            raise Refused(f"{path} has no name")
+        if version is None or not version.truthy:
+            raise Refused(f"{path} has no version")
         return manifest
 
     # Rules.
@@ -642,9 +647,14 @@ def _bins(tree: Tree, directory: str, manifest: Json) -> Iterator[tuple[str, Jso
         node = manifest.get("directories", "bin")
         if node is not None and node.text:
             base = _clean(node.text).rstrip("/")
-            for path in _below(tree, posixpath.join(directory, base) if base else directory):
+            place = posixpath.join(directory, base) if base else directory
+            # Programs of one name replace each other, as they are kept by name.
+            found = {posixpath.basename(path): path for path in sorted(_below(tree, place))}
+            for path in found.values():
                 yield (f"{base}/{path}" if base else path), node
         return
+    if any(item.kind != "string" for item in node.items):
+        raise Refused("an entry of `bin` is not a string")
     named = [node, *node.items, *(value for _, value in node.members)]
     for one in named:
         if one.text and (target := _clean(one.text)):
@@ -740,11 +750,16 @@ def _workspace_globs(manifest: Json) -> tuple[list[Glob], list[Glob]]:
     node = manifest.get("workspaces")
     if node is not None and node.kind == "object":
         node = node.get("packages")
+    elif node is None:
+        return [], []
+    if node is None or node.kind != "array" or any(item.text is None for item in node.items):
+        raise Refused(f"`workspaces` of {manifest.path} is no list of texts")
     wanted: list[Glob] = []
     unwanted: list[Glob] = []
-    for item in node.items if node else ():
-        pattern = (item.text or "").lstrip("!")
-        marks = len(item.text or "") - len(pattern)
+    for item in node.items:
+        text = item.text or ""
+        pattern = text.lstrip("!")
+        marks = len(text) - len(pattern)
         pattern = re.sub(r"\A\.?/+", "", pattern).rstrip("/")
         try:
             glob = Glob(pattern, sensitive=True, dots=False, base=False)
@@ -801,7 +816,7 @@ def find(
             if part is None and not last:
                 steps.append((path, at + 1))
             for name, kind in tree.listdir(posixpath.join(directory, path) if path else directory):
-                if name in skip:
+                if name in skip or (part is None and name.startswith(".") and not glob.dots):
                     continue
                 folded = utf16(name)
                 inner = f"{path}/{name}" if path else name

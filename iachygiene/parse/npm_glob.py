@@ -20,7 +20,9 @@ MAX_EXPANSIONS = 10_000
 MAX_GLOBSTARS = 201
 """`**` segments in a pattern; with more npm finds no match."""
 MAX_NESTING = 100
-"""Extended groups within each other, after which the pattern counts as invalid."""
+"""Groups or braces within each other."""
+MAX_UNCLOSED = 20
+"""Brackets in a segment that nothing closes."""
 
 SPACE = "\t\n\v\f\r \xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(
     chr(code) for code in range(0x2000, 0x200B)
@@ -33,7 +35,7 @@ class BadPattern(Exception):
 
 
 class TooManyPatterns(Exception):
-    """A pattern whose braces give more than `MAX_EXPANSIONS` patterns."""
+    """A pattern over one of our bounds: what it expands to, or how it nests."""
 
 
 def fold(name: str) -> str:
@@ -51,7 +53,10 @@ def utf16(name: str) -> str:
     """The name as UTF-16 units, one character each; bytes that are not UTF-8 as U+FFFD."""
     if name.isascii():
         return name
-    name = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    try:
+        name = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    except UnicodeEncodeError:  # half of a pair, as JSON can write it: already a unit
+        return name
     if max(name) <= "\uffff":
         return name
     data = name.encode("utf-16-le")
@@ -167,7 +172,7 @@ class Glob:
     name of a path.
     """
 
-    __slots__ = ("alternatives", "base_only", "matches_base", "needed", "text")
+    __slots__ = ("alternatives", "base_only", "dots", "matches_base", "needed", "text")
 
     def __init__(
         self, text: str, *, sensitive: bool = False, dots: bool = True, base: bool = True
@@ -176,6 +181,7 @@ class Glob:
         if len(utf16(text)) > MAX_PATTERN:
             raise BadPattern("a pattern is longer than 65,536 characters")
         self.text = text
+        self.dots = dots
         self.matches_base = base
         compile_segment = _Compiler(sensitive, dots).compile
         self.alternatives: list[list[Part]] = []
@@ -201,7 +207,7 @@ class Glob:
                 if _segment_matches(parts[0], name):
                     return True
             elif _matches(parts, path, partial):
-                return True
+                return self.dots or not _spans_hidden(parts, path)
         return False
 
     @property
@@ -292,6 +298,11 @@ def _middle_matches(middle: list[Part], path: Sequence[str], start: int, end: in
     return at < len(path)
 
 
+def _spans_hidden(parts: list[Part], path: Sequence[str]) -> bool:
+    """Whether a name with a leading dot can only have been matched by a `**`."""
+    return None in parts and any(name.startswith(".") and name not in parts for name in path)
+
+
 def _resolve_dots(segments: list[str]) -> list[str]:
     """Merge neighbouring `**` and cancel `x/..`."""
     kept: list[str] = []
@@ -329,8 +340,10 @@ def expand_braces(text: str) -> list[str]:
 def _expand(text: str, *, top: bool, depth: int) -> list[str]:
     if depth > MAX_NESTING:
         raise TooManyPatterns
-    pair = _braces(text)
-    while pair is not None:
+    for _ in range(MAX_NESTING):
+        pair = _braces(text)
+        if pair is None:
+            return [text]
         before, body, after = text[: pair[0]], text[pair[0] + 1 : pair[1]], text[pair[1] + 1 :]
         if before.endswith("$"):
             rests = _expand(after, top=False, depth=depth + 1) if after else [""]
@@ -350,8 +363,7 @@ def _expand(text: str, *, top: bool, depth: int) -> list[str]:
             return [text]
         # {a},b} is one list: the first closing brace is part of its first choice.
         text = f"{before}{{{body}\ue002{after}"
-        pair = _braces(text)
-    return [text]
+    raise TooManyPatterns
 
 
 def _braces(text: str) -> tuple[int, int] | None:
@@ -436,6 +448,7 @@ class _Compiler:
 
     def __init__(self, sensitive: bool, dots: bool) -> None:
         self.fold = utf16 if sensitive else fold
+        self.fold_unit = str if sensitive else _fold_unit
         self.sensitive = sensitive
         self.dots = dots
 
@@ -529,6 +542,7 @@ class _Parser:
         self.compiler = compiler
         self.awkward = False
         self.unicode = False
+        self.unclosed = 0
 
     def sequence(self, at: int, depth: int) -> tuple[list[_Node], int]:
         """The nodes of the whole segment."""
@@ -589,7 +603,7 @@ class _Parser:
     def _group(self, at: int, depth: int, nesting: int) -> tuple[_Group, int] | None:
         """The group at `at` and the place after it, None where it is not closed."""
         if nesting > MAX_NESTING:
-            raise BadPattern("a pattern nests its groups too deeply")
+            raise TooManyPatterns
         kind = self.text[at]
         at += 2
         choices: list[list[_Node]] = []
@@ -618,7 +632,7 @@ class _Parser:
 
     def _plain(self, text: str, nodes: list[_Node]) -> None:
         """Read text without groups into nodes."""
-        folded = self.compiler.fold
+        folded = self.compiler.fold_unit
         at = 0
         while at < len(text):
             letter = text[at]
@@ -646,6 +660,9 @@ class _Parser:
         """The class at `at` and the place after it; `at` itself where it is not closed."""
         read = _read_class(text, at)
         if read is None:
+            self.unclosed += 1
+            if self.unclosed > MAX_UNCLOSED:
+                raise TooManyPatterns
             return _Never(), at
         members, negated, unicode, end = read
         if not members:
@@ -653,7 +670,7 @@ class _Parser:
         only = members[0]
         if len(members) == 1 and not negated and isinstance(only, tuple) and only[0] == only[1]:
             self.awkward = self.awkward or only[0] in "-,#" or only[0] in SPACE
-            return _Literal(self.compiler.fold(only[0])), end
+            return _Literal(self.compiler.fold_unit(only[0])), end
         self.unicode = self.unicode or unicode
         sensitive = self.compiler.sensitive
 
@@ -741,7 +758,9 @@ def _read_class(text: str, at: int) -> tuple[list[_Member], bool, bool, int] | N
         if letter == "]" and not first:
             return members, negated, unicode, where + 1
         first = False
-        posix = next((name for name in _POSIX if text.startswith(name, where)), None)
+        posix = None
+        if text.startswith("[:", where):
+            posix = next((name for name in _POSIX if text.startswith(name, where)), None)
         if posix is not None:
             if start:
                 return [], False, False, len(text)

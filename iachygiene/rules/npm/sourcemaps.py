@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-from iachygiene.model import Finding, Findings, Location, Severity, at
+from iachygiene.model import Finding, Findings, Severity, at
 from iachygiene.parse.npm import NpmPackage, ShippedMap
 from iachygiene.rule import rule
 
@@ -74,18 +74,19 @@ def map_embeds_source(package: NpmPackage) -> Findings:
         {"tiles": [1, 2, 3], "width": 3}
     """
     found = [one for one in package.maps if one.own and not package.allows(one)]
-    for shipped in _apart(found):
-        yield at(
+    findings = [
+        at(
             shipped,
             f'source map "{shipped.name}" embeds {_embedded(shipped)}{_notes(shipped)}',
             related=[shipped.because],
             severity=package.level(Severity.ERROR, shipped),
         )
-    if together := _together(package, found, Severity.ERROR):
-        originals = [one for shipped in found if shipped.contents for one in shipped.contents.own]
-        lines = sum(original.lines for original in originals)
-        what = f"embed {len(originals):,} own files, {lines:,} lines"
-        yield together(what)
+        for shipped in found
+    ]
+    originals = [one for shipped in found if shipped.contents for one in shipped.contents.own]
+    lines = sum(original.lines for original in originals)
+    many = f"source maps embed {len(originals):,} own files, {lines:,} lines"
+    yield from _gathered(package, findings, many)
 
 
 @rule("NPM103", NpmPackage, Severity.WARNING, sensitive=True, security=True)
@@ -116,17 +117,19 @@ def map_inline(package: NpmPackage) -> Findings:
         -- dist/index.js --
         const end = "//# sourceMappingURL=data:application/json;base64," + encode(map)
     """
+    findings = []
     for shipped in package.inline_maps:
-        if package.consents(shipped):
-            continue
         own = shipped.own
         what = f"embeds {_embedded(shipped)}" if own else "embeds no own file"
-        yield at(
+        finding = at(
             shipped,
             f'source map inside "{shipped.name}" {what}',
             related=[shipped.because],
             severity=package.level(Severity.ERROR if own else Severity.WARNING, shipped),
         )
+        if not package.consents(shipped):
+            findings.append(finding)
+    yield from _gathered(package, findings, "files hold a source map")
 
 
 @rule("NPM104", NpmPackage, Severity.WARNING)
@@ -173,25 +176,23 @@ def map_shipped(package: NpmPackage) -> Findings:
         [npm]
         maps = "allow"
     """
-    found = [
-        one
-        for one in package.maps
-        if not (one.contents and one.contents.embedded)
-        and not one.is_declaration
-        and not package.allows(one)
-    ]
-    for shipped in _apart(found):
+    findings = []
+    for shipped in package.maps:
+        contents = shipped.contents
+        if (contents and contents.embedded) or shipped.is_declaration or package.allows(shipped):
+            continue
         what = "contents not readable"
-        if shipped.contents is not None:
-            what = f"{_count(len(shipped.contents.sources), 'source')} named, none embedded"
-        yield at(
-            shipped,
-            f'source map "{shipped.name}" would be published: {what}{_notes(shipped)}',
-            related=[shipped.because],
-            severity=package.level(Severity.WARNING, shipped),
+        if contents is not None:
+            what = f"{_count(len(contents.sources), 'source')} named, none embedded"
+        findings.append(
+            at(
+                shipped,
+                f'source map "{shipped.name}" would be published: {what}{_notes(shipped)}',
+                related=[shipped.because],
+                severity=package.level(Severity.WARNING, shipped),
+            )
         )
-    if together := _together(package, found, Severity.WARNING):
-        yield together("would be published")
+    yield from _gathered(package, findings, "source maps would be published")
 
 
 @rule("NPM110", NpmPackage, Severity.WARNING)
@@ -225,14 +226,16 @@ def map_dangling_reference(package: NpmPackage) -> Findings:
         //# sourceMappingURL=index.js.map
         console.log(1)
     """
-    for reference in package.references:
-        if reference.target is not None and reference.target not in package.files:
-            severity = Severity.INFO if reference.dependency else Severity.WARNING
-            yield at(
-                reference,
-                f'refers to the source map "{reference.url}", which is not published',
-                severity=package.level(severity),
-            )
+    findings = [
+        at(
+            reference,
+            f'refers to the source map "{_shown(reference.url)}", which is not published',
+            severity=package.level(Severity.INFO if reference.dependency else Severity.WARNING),
+        )
+        for reference in package.references
+        if reference.target is not None and reference.target not in package.files
+    ]
+    yield from _gathered(package, findings, "files refer to a source map that is not published")
 
 
 @rule("NPM111", NpmPackage, Severity.WARNING, security=True)
@@ -267,23 +270,20 @@ def map_remote_reference(package: NpmPackage) -> Findings:
         {"version": 3, "mappings": "",
          "sources": ["https://raw.githubusercontent.com/acme/widget/v1/a.ts"]}
     """
+    findings = []
     for reference in package.references:
         if (level := _remote_level(package, reference.url)) is not None:
-            yield at(
-                reference,
-                f'refers to a source map on another host: "{_shown(reference.url)}"',
-                severity=package.level(level),
-            )
+            message = f'refers to a source map on another host: "{_shown(reference.url)}"'
+            findings.append(at(reference, message, severity=package.level(level)))
     for shipped in (*package.maps, *package.inline_maps):
         remote = sorted(set(_remote(package, shipped)), key=lambda one: (-one[0], one[1]))
         if remote:
+            level, url = remote[0]
             more = f" and {len(remote) - 1:,} more" if len(remote) > 1 else ""
-            yield at(
-                shipped,
-                f'source map of "{shipped.name}" points to "{_shown(remote[0][1])}"{more}',
-                related=[shipped.because],
-                severity=package.level(remote[0][0]),
-            )
+            message = f'source map of "{shipped.name}" points to "{_shown(url)}"{more}'
+            related = [shipped.because]
+            findings.append(at(shipped, message, related=related, severity=package.level(level)))
+    yield from _gathered(package, findings, "files and maps point to originals on other hosts")
 
 
 def _remote(package: NpmPackage, shipped: ShippedMap) -> Iterator[tuple[Severity, str]]:
@@ -365,26 +365,18 @@ def _notes(shipped: ShippedMap) -> str:
     return hidden + (f"; probably made by {maker}" if maker else "")
 
 
-def _apart(found: list[ShippedMap]) -> list[ShippedMap]:
-    return found if len(found) <= APART else []
-
-
-def _together(
-    package: NpmPackage, found: list[ShippedMap], severity: Severity
-) -> Callable[[str], Finding] | None:
-    """What makes the one finding about many maps, None where they are told apart."""
-    if len(found) <= APART:
-        return None
-    first = ", ".join(f'"{one.name}"' for one in found[:APART])
-    level = max(package.level(severity, one) for one in found)
-    related = list(dict.fromkeys(place for one in found[:APART] for place in _places(one)))
-
-    def tell(what: str) -> Finding:
-        message = f"{len(found):,} source maps {what}; first ten: {first}"
-        return at(package, message, related=related, severity=level)
-
-    return tell
-
-
-def _places(shipped: ShippedMap) -> list[Location]:
-    return [shipped.location, shipped.because]
+def _gathered(package: NpmPackage, findings: list[Finding], many: str) -> Findings:
+    """The findings; where there are many, one that counts them and names the first."""
+    if len(findings) <= APART:
+        yield from findings
+        return
+    top = package.listing.directory
+    start = len(top) + 1 if top else 0
+    first = ", ".join(f'"{finding.location.path[start:]}"' for finding in findings[:APART])
+    places = [place for one in findings[:APART] for place in (one.location, *one.related)]
+    yield at(
+        package,
+        f"{len(findings):,} {many}; first ten: {first}",
+        related=dict.fromkeys(places),
+        severity=max(finding.severity or Severity.INFO for finding in findings),
+    )
