@@ -351,9 +351,9 @@ def load(job: Job, tree: Tree) -> Iterator[ComposeFile | Trouble | Unchecked]:
         else:
             yield stream.trouble
     owned = _owned(roots)
-    for path, root in roots.items():
+    for path in roots:
         if path not in owned:
-            yield loader.project(path, root, roots, owned)
+            yield loader.project(path, roots, owned)
 
 
 def _owned(roots: Mapping[str, yaml.Mapping]) -> dict[str, str]:
@@ -379,6 +379,29 @@ def _top(owned: Mapping[str, str], path: str) -> str:
     return path
 
 
+def _whole(
+    path: str, roots: Mapping[str, yaml.Mapping], owned: Mapping[str, str], seen: set[str]
+) -> yaml.Mapping:
+    """A file over what it includes, under the file that overrides it."""
+    seen.add(path)
+    parts = [
+        _whole(target, roots, owned, seen)
+        for targets in _includes(roots[path], path)
+        for target in targets
+        if target not in seen and owned.get(target) == path
+    ]
+    parts.append(roots[path])
+    parts += [
+        roots[other]
+        for other, owner in owned.items()
+        if owner == path and other not in seen and basename(other) in _OVERRIDES
+    ]
+    merged = parts[0]
+    for part in parts[1:]:
+        merged = _merged(merged, part)
+    return merged
+
+
 class _Loader:
     """Reads each file once and merges projects."""
 
@@ -395,14 +418,11 @@ class _Loader:
     def project(
         self,
         start: str,
-        root: yaml.Mapping,
         roots: Mapping[str, yaml.Mapping],
         owned: Mapping[str, str],
     ) -> ComposeFile:
         members = [start, *(path for path in owned if _top(owned, path) == start)]
-        merged: yaml.Mapping = root
-        for path in members[1:]:
-            merged = _merged(merged, roots[path])
+        merged = _whole(start, roots, owned, set())
         services = merged.mapping("services")
         found = {service.name: service for service in self._services(services)} if services else {}
         files = tuple(self._streams[path].file for path in members)

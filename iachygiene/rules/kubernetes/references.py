@@ -171,19 +171,22 @@ def _shown(labels: Mapping[str, str]) -> str:
 
 
 def _nearest(service: Object, wanted: Mapping[str, str], pods: list[Pod]) -> Pod | None:
-    """The pod template whose labels look most like what is wanted; the own namespace first."""
+    """The pod template that is likely meant: of the Service's name, or of like label values."""
     from difflib import SequenceMatcher
 
+    near = [pod for pod in pods if not service.namespaces.isdisjoint(pod.owner.namespaces)] or pods
+    for pod in near:
+        if pod.owner.name == service.name:
+            return pod
     matcher = SequenceMatcher(autojunk=False)
-    matcher.set_seq2(_shown(dict(sorted(wanted.items()))))
+    matcher.set_seq2("\n".join(wanted.values()))
 
-    def likeness(pod: Pod) -> tuple[float, bool]:
-        own = {name: value for name, value in pod.labels.items() if name in wanted}
-        matcher.set_seq1(_shown(dict(sorted(own.items()))))
-        return matcher.ratio(), not service.namespaces.isdisjoint(pod.owner.namespaces)
+    def likeness(pod: Pod) -> float:
+        matcher.set_seq1("\n".join(pod.labels.get(name, "") for name in wanted))
+        return matcher.ratio()
 
-    nearest = max(pods[:200], key=likeness, default=None)
-    return nearest if nearest is not None and likeness(nearest)[0] >= 0.6 else None
+    nearest = max(near[:200], key=likeness, default=None)
+    return nearest if nearest is not None and likeness(nearest) >= 0.6 else None
 
 
 def _gates(service: Object, wanted: Mapping[str, str], pods: list[Pod]) -> tuple[str, ...]:
