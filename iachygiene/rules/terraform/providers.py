@@ -232,7 +232,8 @@ def _with_source(name: str, entry: Attribute) -> Fix | None:
         start += len(line) + 1
         text = f"{indent}{source}\n"
     else:
-        text = f" {source} " if rest == "}" else f" {source},"
+        alone = rest.strip() == "}"
+        text = f" {source}{'' if rest[0] == ' ' else ' '}" if alone else f" {source},"
     return Fix("name the source", (Edit(Span(start, start), text),))
 
 
@@ -245,10 +246,10 @@ def _used_providers(module: TerraformModule) -> dict[str, Location]:
     ]
     for block in resources:
         given = block.attributes.get("provider")
-        name = _provider_named(given) if given else block.labels[0].partition("_")[0]
+        name = _provider_named(given) if given else "".join(block.labels[:1]).partition("_")[0]
         found.setdefault(name, block.location)
     for block in module.of("provider"):
-        found.setdefault(block.labels[0], block.location)
+        found.setdefault("".join(block.labels[:1]), block.location)
     for call in module.of("module"):
         for name, place in _passed_providers(call.attributes.get("providers")):
             found.setdefault(name, place)
