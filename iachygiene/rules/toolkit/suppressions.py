@@ -55,6 +55,9 @@ def malformed_suppression(suppression: Suppression) -> Findings:
 def expired_suppression(suppression: Suppression) -> Findings:
     """A suppression's date is past, so it mutes nothing any more.
 
+    Either what it waited for has come, and the comment can go, or it has not, and somebody
+    decides anew.
+
     Bad:
         # iachygiene: ignore[DF3007] until=2020-01-31 until the base is published
         FROM debian:latest
