@@ -294,7 +294,8 @@ class _Reader:
         data = self._whole(name)
         disk = self.package.files[name]
         contents = self._parse(data, disk) if data is not None else None
-        if contents is None and not referred and not looks_like_map(data or b""):
+        # What cannot be read, and is said to be so, counts by its name.
+        if contents is None and not referred and data is not None and not looks_like_map(data):
             return
         self.package.maps.append(self._shipped(name, Location(disk), contents, referred))
 
