@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple, TypeAlias
 
 from iachygiene.model import Broken, Comment, Location, SourceFile, Span, Trouble
@@ -43,12 +44,9 @@ class Scalar:
     @property
     def location(self) -> Location:
         """The scalar with its quotes, without anchor, tag and the line ends of a block."""
-        text, start, end = self.file.text, self.start, self.end
-        if text[start : start + 1] in ("&", "!"):
-            properties = _PROPERTIES.match(text, start, end)
-            start = properties.end() if properties else start
+        start, end = _without_properties(self.file.text, self.start, self.end)
         if self.style in ("|", ">"):
-            end = start + len(text[start:end].rstrip())
+            end = start + len(self.file.text[start:end].rstrip())
         return Location(self.file.path, Span(start, end))
 
     @property
@@ -82,7 +80,8 @@ class Mapping:
     @property
     def location(self) -> Location:
         """From the first key, or the opening brace, to the end of the last value."""
-        return Location(self.file.path, Span(self.start, self.end))
+        span = _without_properties(self.file.text, self.start, self.end)
+        return Location(self.file.path, span)
 
     @property
     def entries(self) -> dict[str, Entry]:
@@ -186,7 +185,8 @@ class Sequence:
     @property
     def location(self) -> Location:
         """From the first dash, or the opening bracket, to the end of the last item."""
-        return Location(self.file.path, Span(self.start, self.end))
+        span = _without_properties(self.file.text, self.start, self.end)
+        return Location(self.file.path, span)
 
     def __iter__(self) -> Iterator[Node]:
         return iter(self.children)
@@ -296,6 +296,14 @@ def _number(digits: str) -> int | float | str:
         return float(number)
     except OverflowError:
         return digits
+
+
+def _without_properties(text: str, start: int, end: int) -> Span:
+    """The span of a node without its anchor and tag: no node begins with such a character."""
+    if text[start : start + 1] in ("&", "!"):
+        properties = _PROPERTIES.match(text, start, end)
+        start = properties.end() if properties else start
+    return Span(start, end)
 
 
 def _is_merge(key: Scalar) -> bool:
@@ -556,24 +564,23 @@ class _Outline:
         self._parts: list[list[int]] = []
         from yaml import YAMLError
 
-        try:
+        with suppress(YAMLError):  # what stands before an error counts
             self._read(_events(text))
-        except YAMLError:
-            self.first = min(self.first, self._parts[1][0] if len(self._parts) > 1 else len(text))
         self._starts = [part[0] for part in self._parts]
         self._text_starts = [span.start for span in self._texts]
 
     def _read(self, get_event: Callable[[], Any]) -> None:
         # A frame is [whether a mapping, whether its value is next, its open part].
         frames: list[list[Any]] = []
+        document: list[int] = []
         end = 0
         for event in iter(get_event, None):
             kind = type(event).__name__
             start = event.start_mark.index
             if kind == "DocumentStartEvent":
-                part = [start, start]
-                self._parts.append(part)
-                frames = [[False, False, part]]
+                document = [start, start]
+                self._parts.append(document)
+                frames = [[False, False, None]]
             elif kind in ("ScalarEvent", "AliasEvent", "MappingStartEvent", "SequenceStartEvent"):
                 self.first = min(self.first, start)
                 self._open(frames[-1], start)
@@ -589,8 +596,8 @@ class _Outline:
                     end = event.end_mark.index
                 frames.pop()
                 frames[-1][2][1] = end
-            elif kind == "DocumentEndEvent" and len(self._parts) > 0:
-                frames[0][2][1] = end
+            elif kind == "DocumentEndEvent":
+                document[1] = end
 
     def _open(self, frame: list[Any], start: int) -> None:
         if frame[1]:
