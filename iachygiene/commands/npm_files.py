@@ -101,7 +101,10 @@ def _run(
 
         click.echo(json.dumps({"files": list(listing.files)}))
     elif format_ == "null":
-        click.echo("".join(f"{name}\0" for name in listing.files).encode(errors="surrogateescape"))
+        click.echo(
+            "".join(f"{name}\0" for name in listing.files).encode(errors="surrogateescape"),
+            nl=False,
+        )
     if not (check or format_ == "text"):
         return 0
     verdict = _judge(place, config, settings)

@@ -35,8 +35,22 @@ def shipped(
 
 
 TREE = dict.fromkeys(
-    """index.js a.txt dist/a.js dist/a.js.map dist/b.mjs dist/sub/c.js dist/sub/c.js.map
-    dist/.dot.js dist/.d/e.js src/a.ts lib/a.js lib/dist/x.js .hid/x.js test/dist/y.js""".split(),
+    [
+        "index.js",
+        "a.txt",
+        "dist/a.js",
+        "dist/a.js.map",
+        "dist/b.mjs",
+        "dist/sub/c.js",
+        "dist/sub/c.js.map",
+        "dist/.dot.js",
+        "dist/.d/e.js",
+        "src/a.ts",
+        "lib/a.js",
+        "lib/dist/x.js",
+        ".hid/x.js",
+        "test/dist/y.js",
+    ],
     "",
 )
 DIST = (
@@ -112,18 +126,39 @@ def test_files_of_no_value_counts_as_absent(tmp_path: Path, absent: object) -> N
 
 
 def test_what_is_always_in_is_at_the_root_in_any_case(tmp_path: Path) -> None:
-    names = """README readme.txt README.md.bak README.md~ README. README-fr.md LICENSE-MIT
-    License.md COPYING licence.x$ NOTICE docs/README.md""".split()
+    names = [
+        "README",
+        "readme.txt",
+        "README.md.bak",
+        "README.md~",
+        "README.",
+        "README-fr.md",
+        "LICENSE-MIT",
+        "License.md",
+        "COPYING",
+        "licence.x$",
+        "NOTICE",
+        "docs/README.md",
+    ]
     answer = "COPYING License.md README README.md.bak readme.txt"
     assert shipped(tmp_path, {"files": []}, dict.fromkeys(names, "")) == answer
 
 
 def test_what_is_never_in_holds_at_the_root_only(tmp_path: Path) -> None:
-    names = """package-lock.json yarn.lock pnpm-lock.yaml bun.lockb .npmrc node_modules/a/i.js
-    lib/package-lock.json lib/yarn.lock lib/node_modules/a/i.js .env npm-shrinkwrap.json""".split()
-    answer = (
-        ".env lib/node_modules/a/i.js lib/package-lock.json lib/yarn.lock npm-shrinkwrap.json"
-    )
+    names = [
+        "package-lock.json",
+        "yarn.lock",
+        "pnpm-lock.yaml",
+        "bun.lockb",
+        ".npmrc",
+        "node_modules/a/i.js",
+        "lib/package-lock.json",
+        "lib/yarn.lock",
+        "lib/node_modules/a/i.js",
+        ".env",
+        "npm-shrinkwrap.json",
+    ]
+    answer = ".env lib/node_modules/a/i.js lib/package-lock.json lib/yarn.lock npm-shrinkwrap.json"
     assert shipped(tmp_path, {}, dict.fromkeys(names, "")) == answer
 
 
@@ -227,7 +262,12 @@ def test_a_package_that_is_no_member_has_only_its_own_rules(tmp_path: Path) -> N
 def test_the_workspace_root_sweeps_members_in_and_reads_their_manifests_as_rules(
     tmp_path: Path,
 ) -> None:
-    extra = {"packages/a/.npmignore": "src\n", "x/package.json": "b.js\n", "x/b.js": "", "x/c.js": ""}
+    extra = {
+        "packages/a/.npmignore": "src\n",
+        "x/package.json": "b.js\n",
+        "x/b.js": "",
+        "x/c.js": "",
+    }
     answer = (
         "packages/a/lib/i.js packages/a/package.json packages/a/src/dist.js x/c.js x/package.json"
     )
