@@ -20,7 +20,7 @@ def armed(tmp_path: Path) -> Path:
     (root / "iachygiene" / "hooks").mkdir(parents=True)
     mark = tmp_path / "ran"
     program = tmp_path / "arm"
-    program.write_text(f'#!/bin/sh\necho "$0 $*" >> {mark}\ncat >/dev/null 2>&1\n')
+    program.write_text(f'#!/bin/sh\necho "$0 $*" >> {mark}\n')
     program.chmod(0o755)
     python = f"open({str(mark)!r}, 'a').write(__file__ + '\\n')\n"
     for name in (*MODULES, "iachygiene/__init__.py", "iachygiene/cli.py", "sitecustomize.py"):
@@ -81,5 +81,11 @@ def test_nothing_of_the_repository_runs(armed: Path, module: tuple[str, ...]) ->
 
 def test_arms_are_loaded(armed: Path) -> None:
     """The marks would be seen: plain git runs what the configuration names."""
-    subprocess.run(["git", "-C", str(armed), "status"], capture_output=True, check=False)
+    subprocess.run(
+        ["git", "-C", str(armed), "status"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
     assert (armed.parent / "ran").exists()
