@@ -97,7 +97,9 @@ def run(arguments: Sequence[str]) -> int:
             with click.Context(group, info_name="iachygiene") as context:
                 click.echo(group.get_help(context))
             return 0
-        code = group.main(list(arguments), "iachygiene", standalone_mode=False)
+        # Not through `group.main`: that makes a closed pipe an ordinary exit with 1.
+        with group.make_context("iachygiene", list(arguments)) as context:
+            code = group.invoke(context)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except click.exceptions.Exit as left:
