@@ -214,11 +214,15 @@ class _Reader:
 
     def read(self) -> Iterator[Trouble]:
         package = self.package
-        for name in package.files:
+        # A private workspace root is never published; its members are packages of their own.
+        members = package.listing.members if package.is_private else ()
+        below = tuple(f"{member}/" for member in members)
+        names = [name for name, path in package.files.items() if not path.startswith(below)]
+        for name in names:
             if self._may_refer(name):
                 self._read_references(name)
         referred = {one.target for one in package.references}
-        for name in package.files:
+        for name in names:
             if self._may_be_map(name, referred):
                 self._read_map_file(name, name in referred)
         yield from self.troubles

@@ -306,10 +306,11 @@ class Listing:
     """What a package would hold.
 
     `files` maps each name in the package to the path on disk, sorted by name. `manifest` is the
-    root of `package.json`, `workspace` the directory of the workspace root above, if any.
+    root of `package.json`, `workspace` the directory of the workspace root above, if any,
+    `members` those of the members where the package is such a root.
     """
 
-    __slots__ = ("_walks", "directory", "files", "manifest", "version", "workspace")
+    __slots__ = ("_walks", "directory", "files", "manifest", "members", "version", "workspace")
 
     def __init__(
         self,
@@ -317,12 +318,14 @@ class Listing:
         version: int,
         manifest: Json,
         workspace: str | None,
+        members: tuple[str, ...],
         walks: list[_Walk],
     ) -> None:
         self.directory = directory
         self.version = version
         self.manifest = manifest
         self.workspace = workspace
+        self.members = members
         self._walks = walks
         files = {
             _packed_name(walk.prefix + path): walk.disk(path)
@@ -393,7 +396,8 @@ class _Packer:
         walk.run()
         self.walks.append(walk)
         self._bundle(manifest, members)
-        return Listing(self.directory, self.version, manifest, workspace, self.walks)
+        places = tuple(members.values())
+        return Listing(self.directory, self.version, manifest, workspace, places, self.walks)
 
     def _root_manifest(self) -> Json:
         path = posixpath.join(self.directory, "package.json")

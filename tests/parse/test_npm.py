@@ -169,7 +169,11 @@ def test_a_map_over_the_limit_is_a_trouble_and_still_a_map_when_referred_to(tmp_
 
 def test_originals_that_ship_or_are_tracked_are_public(tmp_path: Path) -> None:
     manifest = json.dumps({"name": "x", "version": "1.0.0", "files": ["dist"], **OPEN})
-    files = {"package.json": manifest, "src/a.ts": "", "dist/a.js.map": MAP.replace("a.ts", "../src/a.ts")}
+    files = {
+        "package.json": manifest,
+        "src/a.ts": "",
+        "dist/a.js.map": MAP.replace("a.ts", "../src/a.ts"),
+    }
     (unit,) = units(tmp_path, files)
     assert isinstance(unit, NpmPackage)
     assert unit.maps[0].public
@@ -177,3 +181,14 @@ def test_originals_that_ship_or_are_tracked_are_public(tmp_path: Path) -> None:
     (unit,) = units(tmp_path, {"package.json": manifest})
     assert isinstance(unit, NpmPackage)
     assert not unit.maps[0].public
+
+
+@pytest.mark.parametrize(("private", "found"), [(True, []), (False, ["packages/a/a.js.map"])])
+def test_maps_of_members_are_no_matter_of_a_private_workspace_root(
+    tmp_path: Path, private: bool, found: list[str]
+) -> None:
+    root = {"name": "w", "version": "1.0.0", "private": private, "workspaces": ["packages/*"]}
+    member = {"packages/a/package.json": MANIFEST, "packages/a/a.js.map": MAP}
+    (unit,) = units(tmp_path, {"package.json": json.dumps(root), **member})
+    assert isinstance(unit, NpmPackage)
+    assert [one.name for one in unit.maps] == found
