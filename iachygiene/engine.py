@@ -233,14 +233,6 @@ def exit_code(result: Result, fail_on: Severity | None, *, strict: bool = False)
     return 3 if strict and not result.counts else 0
 
 
-def is_complete(result: Result) -> bool:
-    """Whether everything in reach was looked at: absent programs count as a gap here."""
-    gaps = _INCOMPLETE | _ABSENT
-    return not (
-        result.crashes or result.unchecked or any(tool.status in gaps for tool in result.tools)
-    )
-
-
 def _judge_project(verdicts: Iterable[Verdict], rules: Rules) -> Verdict:
     from iachygiene.parse.project import Project
 
