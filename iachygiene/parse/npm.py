@@ -319,8 +319,8 @@ class _Reader:
         if because is None:
             because = package.location.labelled("nothing in the package leaves it out")
         elif decider is not None:
-            ours = f"this {decider.what!r}" if decider.what[0] != "." else repr(decider.text)
-            because = because.labelled(f"ships because of {ours}")
+            ours = decider.text if decider.what.startswith(".") else decider.what
+            because = because.labelled(f"`{ours}` lets it ship")
         dependency = is_third_party(name)
         public = package.policy == "allow-open-source" and self._all_public(name, contents)
         return ShippedMap(

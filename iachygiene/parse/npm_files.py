@@ -379,6 +379,7 @@ class _Packer:
         self.directory = directory
         self.version = version
         self.count = 0
+        self.types: dict[str, dict[str, str]] = {}
         self.reads_nested_manifests = False
         self.defaults = self.rules(_DEFAULTS, "built-in")
         self.directory_rules = self.rules(["/.git"], "built-in")
@@ -536,7 +537,7 @@ class _Packer:
             entry = entry[1:]
         if entry.endswith("/*"):
             entry += "*"
-        kind = _kind(self.tree, walk.directory, entry.lstrip("!").replace("\\", "/"))
+        kind = self._kind(walk.directory, entry.lstrip("!").replace("\\", "/"))
         if kind == "file":
             name = posixpath.normpath(entry.removeprefix("/"))
             walk.required.setdefault(posixpath.dirname(name), []).append(posixpath.basename(name))
@@ -546,6 +547,21 @@ class _Packer:
         if kind == "dir":
             return [], self.rules([f"!{entry}", f"!{entry}/**"], "files", place)
         return [], self.rules([f"!{entry}"], "files", place) if kind == "missing" else []
+
+    def _kind(self, directory: str, path: str) -> str:
+        """The type of a path of the package, or "missing"; only the last name is not followed."""
+        whole = posixpath.normpath(posixpath.join("/", directory, path.lstrip("/")))[1:]
+        if not (whole + "/").startswith(directory + "/" if directory else ""):
+            return "missing"
+        if whole == directory or not whole:
+            return "dir"
+        parent, name = posixpath.split(whole)
+        types = self.types.get(parent)
+        if types is None:
+            inside = self.tree.real_path(parent) is not None
+            types = self.types[parent] = dict(self.tree.listdir(parent)) if inside else {}
+        kind = types.get(name, "missing")
+        return "missing" if path.endswith("/") and kind == "file" else kind
 
     def _found_rules(self, walk: _Walk, entry: str, place: Location) -> list[Rule]:
         """As npm 12 has it: an entry is expanded on disk, what it finds becomes anchored rules."""
@@ -785,20 +801,6 @@ def _is_member(wanted: list[Glob], unwanted: list[Glob], path: list[str]) -> boo
 
 
 # Looking at the disk.
-
-
-def _kind(tree: Tree, directory: str, path: str) -> str:
-    """The type of a path of the package, or "missing"; only the last name is not followed."""
-    whole = posixpath.normpath(posixpath.join("/", directory, path.lstrip("/")))[1:]
-    if not (whole + "/").startswith(directory + "/" if directory else ""):
-        return "missing"
-    if whole == directory or not whole:
-        return "dir"
-    parent = posixpath.dirname(whole)
-    if tree.real_path(parent) is None:
-        return "missing"
-    kind = dict(tree.listdir(parent)).get(posixpath.basename(whole), "missing")
-    return "missing" if path.endswith("/") and kind == "file" else kind
 
 
 def find(

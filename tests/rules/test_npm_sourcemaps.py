@@ -50,7 +50,7 @@ def test_an_embedding_map_is_told_with_its_size_and_what_let_it_ship(tmp_path: P
     text = (tmp_path / "package.json").read_text()
     (because,) = found.related
     assert text[because.span.start : because.span.end] == '"dist"'
-    assert because.label == "ships because of this 'files'"
+    assert because.label == "`files` lets it ship"
 
 
 def test_the_negation_that_brings_a_directory_back_is_the_related_place(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_the_negation_that_brings_a_directory_back_is_the_related_place(tmp_path
     (found,) = findings("map_embeds_source", tmp_path, {"files": None}, files)
     (because,) = found.related
     assert (because.path, because.span) == (".npmignore", (5, 15))
-    assert because.label == "ships because of '!dist/a.js'"
+    assert because.label == "`!dist/a.js` lets it ship"
 
 
 def test_a_map_that_nothing_leaves_out_is_related_to_the_manifest(tmp_path: Path) -> None:
