@@ -58,7 +58,14 @@ class Programs:
         required = bool(self.required.intersection(_VALIDATE_RULES))
         self._asked["required"] = required
         self._asked["trust_providers"] = self._asked["trust_providers"] or required
-        if wanted:
+        if not wanted:
+            return
+        if self._asked["policy"] == "never" and self.engine == "builtin":
+            detail = 'tools.terraform.policy is "never"'
+            self._said.append(
+                ToolStatus("terraform", "terraform validate", "disabled", detail=detail)
+            )
+        else:
             from threading import Thread
 
             self._thread = Thread(target=self._run, args=(mine,), daemon=True)

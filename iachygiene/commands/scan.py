@@ -255,17 +255,17 @@ def _finish(
         code = code or 1
     if given["exit_zero"] and code == 1:
         code = 0
+    reports = _reports(given, config)
+    forms = [given["format_"] or config.output_format, *(form for form, _ in reports)]
     result = scan.result._replace(exit_code=code)
+    if "json" in forms:
+        result = result._replace(config_digest=config.digest)
     if given["fixable"]:
         result = result._replace(findings=[one for one in result.findings if one.fix])
-    forms = [
-        given["format_"] or config.output_format,
-        *(form for form, _ in _reports(given, config)),
-    ]
     more = {"git": _commit(place) if {"json", "sarif", "markdown"}.intersection(forms) else None}
     options = ReportOptions.of(given, common, sys.stdout, changed=changed, **more)
     failed = False
-    for form, path in _reports(given, config):
+    for form, path in reports:
         failed |= not _write_report(form, path, result, scan, options.for_file())
     silent = common.quiet > 1 or (given["hook"] and _nothing_to_say(scan, changed))
     if not silent:
