@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from iachygiene.model import Findings, Severity, at
 from iachygiene.parse.kubernetes import ManifestSet, Object, Pod, is_unknown
 from iachygiene.rule import rule
-from iachygiene.rules.kubernetes.peers import known
 
 
 @rule(
@@ -134,23 +133,24 @@ def service_selects_nothing(manifests: ManifestSet, *, peer_forms: bool = False)
           selector: {app: payments}
     """
     pods = [pod for pod in manifests.pods if not pod.partial]
+    by_name = {pod.owner.name: pod for pod in pods}
     for service in manifests.of("Service"):
         selector = service.root.mapping("spec", "selector")
         wanted = selector.text_map() if selector else {}
         if selector is None or not wanted or any(map(is_unknown, wanted.values())):
             continue
-        if service.root.text("spec", "type") == "ExternalName":
+        external = service.root.text("spec", "type") == "ExternalName"
+        if external or manifests.selected_by(service, wanted):
             continue
         here = manifests.complete and _would_be_here(service, wanted, pods)
-        if (here or peer_forms) and not manifests.selected_by(service, wanted):
-            nearest = _nearest(service, wanted, pods)
+        if here or peer_forms:
+            nearest = by_name.get(service.name) or _nearest(wanted, pods)
             yield at(
                 selector,
                 f'"{_shown(wanted)}" matches no pod template here',
                 related=[nearest.labels_location.labelled("the nearest labels")] if nearest else (),
                 object=service.object,
                 severity=None if here else Severity.INFO,
-                aliases=_gates(service, wanted, pods),
             )
 
 
@@ -159,8 +159,8 @@ def _would_be_here(service: Object, wanted: Mapping[str, str], pods: list[Pod]) 
     if not service.namespace:
         return bool(pods)
     return any(
-        wanted.items() <= pod.labels.items()
-        or not service.namespaces.isdisjoint(pod.owner.namespaces)
+        not service.namespaces.isdisjoint(pod.owner.namespaces)
+        or wanted.items() <= pod.labels.items()
         for pod in pods
     )
 
@@ -170,32 +170,10 @@ def _shown(labels: Mapping[str, str]) -> str:
     return shown if len(shown) <= 120 else shown[:119] + "…"
 
 
-def _nearest(service: Object, wanted: Mapping[str, str], pods: list[Pod]) -> Pod | None:
-    """The pod template that is likely meant: of the Service's name, or of like label values."""
-    from difflib import SequenceMatcher
+def _nearest(wanted: Mapping[str, str], pods: list[Pod]) -> Pod | None:
+    """One of the first pod templates whose label values look most like what is wanted."""
+    from difflib import get_close_matches
 
-    near = [pod for pod in pods if not service.namespaces.isdisjoint(pod.owner.namespaces)] or pods
-    for pod in near:
-        if pod.owner.name == service.name:
-            return pod
-    matcher = SequenceMatcher(autojunk=False)
-    matcher.set_seq2("\n".join(wanted.values()))
-
-    def likeness(pod: Pod) -> float:
-        matcher.set_seq1("\n".join(pod.labels.get(name, "") for name in wanted))
-        return matcher.ratio()
-
-    nearest = max(near[:200], key=likeness, default=None)
-    return nearest if nearest is not None and likeness(nearest) >= 0.6 else None
-
-
-def _gates(service: Object, wanted: Mapping[str, str], pods: list[Pod]) -> tuple[str, ...]:
-    """The peers that find no pod either; they compare namespaces as they are written."""
-    found: set[str] = set()
-    for pod in pods:
-        if pod.owner.namespace == service.namespace and wanted.items() <= pod.labels.items():
-            found.update(known(pod.owner, _PEERS))
-    return tuple(alias for alias in _PEERS if alias not in found)
-
-
-_PEERS = ("kube-linter:dangling-service", "kube-score:service-targets-pod")
+    values = {"\n".join(pod.labels.get(name, "") for name in wanted): pod for pod in pods[:50]}
+    close = get_close_matches("\n".join(wanted.values()), values, 1)
+    return values[close[0]] if close else None
