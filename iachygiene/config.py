@@ -244,7 +244,7 @@ class Config:
         if any("off" in table.get("severity", {}).values() for table in said):
             return False
         words = ("select", "extend-select", "ignore", "extend-ignore")
-        usual = (None, [], ["DEFAULT"])
+        usual: tuple[object, ...] = (None, [], ["DEFAULT"])
         return all(table.get(word) in usual for table in said for word in words)
 
     def excluded(self, path: str) -> bool:

@@ -6,6 +6,7 @@ Every report passes all such text through one of these functions and through not
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from iachygiene.report.mask import masked
 
@@ -29,6 +30,11 @@ def clean(text: str, *, ascii_only: bool = False) -> str:
     a name that is not UTF-8 `\x80`, a tab one blank. With `ascii_only` all else beyond ASCII
     is written so too. Known forms of secrets are masked.
     """
+    return _cleaned(text, ascii_only)
+
+
+@lru_cache(maxsize=4096)  # the same names, objects and messages come again and again
+def _cleaned(text: str, ascii_only: bool) -> str:
     return _without_controls(masked(text), ascii_only)
 
 
@@ -56,6 +62,7 @@ def _shown(character: str, ascii_only: bool) -> str:
     return f"\\x{number:02x}" if number < 0x100 else f"\\u{{{number:x}}}"
 
 
+@lru_cache(maxsize=4096)
 def plain(text: str, limit: int | None = None) -> str:
     """Text for JSON: whole, but with secrets masked, valid Unicode, and cut at a length.
 
@@ -79,6 +86,7 @@ def sarif_message(text: str) -> str:
     return _BRACKETS.sub(lambda match: "\\" + match[0], plain(clean(text), MAX_MESSAGE))
 
 
+@lru_cache(maxsize=4096)
 def uri(path: str) -> str:
     """A relative path as the reference of a URI, percent-encoded from the bytes of the name."""
     from urllib.parse import quote
@@ -101,6 +109,7 @@ def command_property(path: str) -> str:
     return escaped.replace(":", "%3A").replace(",", "%2C")
 
 
+@lru_cache(maxsize=4096)
 def markdown(text: str) -> str:
     """Text for Markdown: no markup, HTML, link, mention or reference can come of it."""
     return _without_markup(clean(text))

@@ -119,6 +119,10 @@ def _gutter(number: str, style: Style) -> str:
 
 
 def _row(number: int, text: str, marks: Sequence[_Mark], style: Style) -> list[str]:
+    if len(marks) == 1 and len(text) <= style.columns and text.isascii() and text.isprintable():
+        mark = marks[0]
+        if masked(text) == text:
+            return _plain_row(number, text, mark, style)
     text, marks = _without_secrets(text, marks)
     left, right = _window(len(text), marks[0].start if marks else 0, style.columns)
     head = "..." if left else ""
@@ -132,6 +136,18 @@ def _row(number: int, text: str, marks: Sequence[_Mark], style: Style) -> list[s
         label = " " + clean(mark.label, ascii_only=not style.unicode) if mark.label else ""
         lines.append(f"{_gutter('', style)} {' ' * start}{signs}{label}")
     return lines
+
+
+def _plain_row(number: int, text: str, mark: _Mark, style: Style) -> list[str]:
+    """The usual row, in which every code point is one column."""
+    signs = mark.sign * max(min(mark.end, len(text)) - mark.start, 1)
+    if mark.sign == "^":
+        signs = paint(signs, style.color)
+    label = " " + clean(mark.label, ascii_only=not style.unicode) if mark.label else ""
+    return [
+        f"{number:>{style.gutter}} | {text}".rstrip(),
+        f"{'':>{style.gutter}} | {' ' * mark.start}{signs}{label}",
+    ]
 
 
 def _without_secrets(text: str, marks: Sequence[_Mark]) -> tuple[str, Sequence[_Mark]]:

@@ -8,6 +8,7 @@ from itertools import groupby
 
 from iachygiene.model import (
     WHOLE_FILE,
+    Crash,
     Finding,
     Location,
     Result,
@@ -158,10 +159,7 @@ class _Page:
             if len(result.unchecked) > MAX_UNCHECKED:
                 more = len(result.unchecked) - MAX_UNCHECKED
                 rows.append((f"and {more:,} more", "the JSON report names them"))
-        for crash in result.crashes:
-            where = f"{crash.rule} {name_of(crash.rule)}".rstrip()
-            why = f"crashed on {crash.path or 'the project'}: {crash.cause}"
-            rows.append((where, f"{why}{self.hint('a defect of iachygiene; -v shows where')}"))
+        rows += self.crashed(result)
         if not rows:
             return ""
         lines = ["Not checked"]
@@ -173,6 +171,17 @@ class _Page:
             for crash in result.crashes:
                 lines += ["", *map(self.clean, crash.traceback.splitlines())]
         return "\n".join(lines) + "\n\n"
+
+    def crashed(self, result: Result) -> Iterator[tuple[str, str]]:
+        """One row for each rule that crashed, with the first of its places."""
+        places: dict[str, list[Crash]] = {}
+        for crash in result.crashes:
+            places.setdefault(crash.rule, []).append(crash)
+        for code, crashes in places.items():
+            more = f" and {len(crashes) - 1:,} more times" if len(crashes) > 1 else ""
+            where = f"crashed on {crashes[0].path or 'the project'}{more}: {crashes[0].cause}"
+            hint = self.hint("a defect of iachygiene; -v shows where")
+            yield f"{code} {name_of(code)}".rstrip(), where + hint
 
     def hint(self, hint: str) -> str:
         return f" ({hint})" if hint else ""

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from iachygiene.model import (
+    Crash,
     Finding,
     Location,
     Result,
@@ -126,6 +127,13 @@ def test_many_things_not_checked_are_counted(empty: Result) -> None:
 def test_the_place_of_a_crash_is_shown_when_asked(sample: Any) -> None:
     assert "Traceback" not in text(*sample)
     assert "Traceback\n  line\n" in text(*sample, verbose=1)
+
+
+def test_a_rule_that_crashed_often_has_one_row(empty: Result) -> None:
+    crashes = [Crash("DF3006", f"file{number}", "KeyError: 'x'", "") for number in range(30)]
+    report = text(empty._replace(crashes=crashes))
+    assert report.count("crashed on") == 1
+    assert "crashed on file0 and 29 more times: KeyError: 'x'" in report
 
 
 def test_related_places_beyond_three_are_counted(empty: Result) -> None:
