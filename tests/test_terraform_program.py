@@ -476,6 +476,13 @@ def test_a_file_that_does_not_parse_is_left_to_its_syntax_error(root: Path, terr
 
 
 @pytest.mark.needs_terraform
+def test_one_defect_that_is_reported_twice_is_one_diagnostic(root: Path, terraform: str) -> None:
+    write(root, main='variable "x" {}\nmodule "a" {\n  source = "./${var.x}"\n}\n')
+    found = diagnostics(said(root, VALIDATE, terraform))
+    assert [one.summary for one in found] == ["Variables not allowed"]
+
+
+@pytest.mark.needs_terraform
 def test_warnings_are_told_from_errors(root: Path, terraform: str) -> None:
     write(root, main='resource "terraform_data" "a" {\n  depends_on = ["terraform_data.a"]\n}\n')
     assert "warning" in {one.severity for one in diagnostics(said(root, VALIDATE, terraform))}

@@ -40,6 +40,7 @@ _NOT_INSTALLED = frozenset(
         "Module source has changed",
         "Module version requirements have changed",
         "Missing required provider",
+        "Missing required provisioner plugin",
         "Required plugins are not installed",
         "Inconsistent dependency lock file",
         "Provider requirements cannot be satisfied by locked dependencies",
@@ -238,7 +239,7 @@ class _Validator:
     def _answer(self, directory: str, run: ToolRun, said: Sequence[Mapping[str, Any]]) -> Answer:
         found: dict[Location, Diagnostic] = {}
         needs, notes = "", []
-        for one in said:
+        for one in _without_echoes(said):
             summary = _text(one, "summary")
             why = self._reason(directory, summary, _text(one, "detail"))
             if why:
@@ -255,7 +256,7 @@ class _Validator:
                 severity, summary, _text(one, "detail"), place, _text(one, "address")
             )
             # The first of several at one place is the cause of the others.
-            key = place if place.span != Span(0, 0) else place.labelled(summary)
+            key = place.labelled(severity if place.span != Span(0, 0) else severity + summary)
             found.setdefault(key, diagnostic)
         return Answer(directory, run, list(found.values()), needs, notes)
 
@@ -316,6 +317,23 @@ def read_output(stdout: bytes) -> Sequence[Mapping[str, Any]] | None:
     if not said["valid"] and not diagnostics:
         return None
     return diagnostics if all(isinstance(one, dict) for one in diagnostics) else None
+
+
+def _without_echoes(said: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Without the values that are called unsuitable for the variable on the same line."""
+    causes = {_line(one) for one in said if one.get("summary") == "Variables not allowed"}
+    return [
+        one
+        for one in said
+        if one.get("summary") != "Unsuitable value type" or _line(one) not in causes
+    ]
+
+
+def _line(diagnostic: Mapping[str, Any]) -> tuple[str, str]:
+    found = diagnostic.get("range")
+    start = found.get("start") if isinstance(found, dict) else None
+    line = start.get("line") if isinstance(start, dict) else None
+    return _text(found, "filename") if isinstance(found, dict) else "", str(line)
 
 
 def _text(table: Mapping[str, Any], key: str) -> str:
