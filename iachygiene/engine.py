@@ -96,9 +96,8 @@ def run(root: str, listing: Listing, config: Config, options: Options) -> Scan:
     judged_at = perf_counter()
 
     def settle() -> Result:
-        return _settle(
-            [*verdicts, whole, said], linked, found, programs.statuses(), tree, rules, options
-        )
+        statuses = programs.statuses(verdicts)
+        return _settle([*verdicts, whole, said], linked, found, statuses, tree, rules, options)
 
     def judge_again(changed: frozenset[str]) -> Result:
         for index, job in enumerate(touched):

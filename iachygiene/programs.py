@@ -5,9 +5,10 @@ Programs wait outside Python, so they run in a thread beside the rules.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from iachygiene import __version__
 from iachygiene.discover import KINDS
 from iachygiene.judge import Rules, Verdict, empty_verdict, report_trouble, run_rule
 from iachygiene.model import Job, ToolStatus, Trouble, Unchecked
@@ -97,9 +98,19 @@ class Programs:
                     run_rule(rule, unit, "", self.config, verdict)
         return verdict
 
-    def statuses(self) -> list[ToolStatus]:
-        """How each program ended, in a fixed order."""
+    def statuses(self, verdicts: Iterable[Verdict]) -> list[ToolStatus]:
+        """How each program ended, in a fixed order; the built-in engine counts as one."""
         said = [unit for unit in self._said if isinstance(unit, ToolStatus)]
+        if self.engine == "builtin":
+            count, found = 0, False
+            for verdict in verdicts:
+                count += verdict.counts.get("Formatting", 0)
+                found = found or any(one.rule in _FORMAT_RULES for one in verdict.findings)
+            if count:
+                status = "findings" if found else "ok"
+                said.append(
+                    ToolStatus("built-in", "terraform fmt", status, __version__, units=count)
+                )
         return sorted(said, key=lambda status: status.check)
 
 
