@@ -132,7 +132,7 @@ def _programs(root: str, kinds: Mapping[str, int], config: Config) -> Iterator[R
         needed = kind in kinds and policy != "never"
         yield _program(tool, root, use, needed=needed, path=config.tool(tool.name)["path"])
     for name, title in (("docker", "Docker"), ("node", "Node.js")):
-        yield _program(_tool(name, title, ("--version",)), root, "nothing, for information")
+        yield _program(_tool(name, title, ("--version",)), root, "information only")
 
 
 def _tool(name: str, title: str, version: tuple[str, ...]) -> Tool:
