@@ -144,9 +144,12 @@ def _long_form(compose: ComposeFile, key: Scalar, names: Sequence) -> Iterator[E
     """The edits that turn a list of services into the long form; none where that is unclear."""
     items = list(names.scalars())
     text = names.file.text
-    if len(items) != len(names) or not all(_is_in(item, names) for item in items):
+    distinct = {item.text for item in items}
+    if len(distinct) != len(names) or not all(_is_in(item, names) for item in items):
         return
     if text.startswith("[", names.start):
+        if "#" in text[names.start : names.end]:
+            return
         shown = (f"{item.text}: {{condition: {_condition(compose, item)}}}" for item in items)
         yield Edit(Span(names.start, names.end), f"{{{', '.join(shown)}}}")
         return
