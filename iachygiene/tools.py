@@ -271,6 +271,14 @@ def find(name: str, root: str) -> str | None:
     return None
 
 
+def passed_over(name: str, root: str) -> str | None:
+    """The first entry of PATH that holds a program but is left out, None where none does."""
+    for entry in search_path(root)[1]:
+        if os.access(os.path.join(entry or ".", name), os.X_OK):
+            return entry
+    return None
+
+
 def _is_inside(path: str, root: str) -> bool:
     real, top = os.path.realpath(path), os.path.realpath(root)
     return real == top or real.startswith(top if top.endswith(os.sep) else top + os.sep)
@@ -324,7 +332,7 @@ class Tool(NamedTuple):
         The first run of a program asks for its version at the same time.
         """
         if program is None:
-            return self.missing()
+            return self.missing(root)
         env = environment(search_path(root)[0], {**self.variables, **(variables or {})})
         limit = self.timeout if timeout is None else timeout
         running = Running([program.path, *arguments], cwd=cwd, env=env, timeout=limit)
@@ -339,12 +347,15 @@ class Tool(NamedTuple):
             )
         return run
 
-    def missing(self, name: str = "") -> ToolRun:
+    def missing(self, root: str, name: str = "") -> ToolRun:
         """The run of a program that is not there."""
+        name = name or self.name
+        entry = passed_over(name, root)
+        unused = f" (PATH entry {entry!r} is relative or in the scanned tree, and not used)"
         return ToolRun(
             "missing",
-            name or self.name,
-            detail=f"{name or self.name} not found",
+            name,
+            detail=f"{name} not found{'' if entry is None else unused}",
             hint=f'install {self.title}, or set tools.{self.name}.policy = "never"',
         )
 

@@ -7,6 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from iachygiene import git
 from iachygiene.git import GitListing, Refusal
@@ -274,6 +276,19 @@ def test_commands_that_could_start_a_program_are_not_asked(
 def test_other_commands_are_not_known(command: str, repository: Path) -> None:
     with pytest.raises(KeyError):
         git._start(str(repository), command)
+
+
+@given(
+    st.binary()
+    | st.lists(st.sampled_from([b"H ", b"? ", b"100644 ", b"\0", b"\t", b"a"])).map(b"".join)
+)
+def test_any_output_is_a_listing_or_a_refusal(output: bytes) -> None:
+    found = git._read_listing(output)
+    if isinstance(found, GitListing):
+        assert set(found.paths).isdisjoint(found.submodules)
+        assert found.untracked <= set(found.paths)
+    else:
+        assert found.why == "garbage"
 
 
 def test_an_armed_repository_starts_nothing(repository: Path, tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from iachygiene import tools
 from iachygiene.discover import group, kind_by_name
@@ -265,6 +267,12 @@ def test_many_files_are_formatted_by_few_processes(
 )
 def test_what_is_no_answer_is_none(output: bytes) -> None:
     assert read_output(output) is None
+
+
+@given(st.binary() | st.text().map(lambda text: f'{{"format_version": "1.0", {text}'.encode()))
+def test_any_output_is_an_answer_or_none(output: bytes) -> None:
+    answer = read_output(output)
+    assert answer is None or all(isinstance(one, dict) for one in answer)
 
 
 def test_roots_are_validated_rather_than_what_they_call() -> None:

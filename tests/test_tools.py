@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from iachygiene import tools
 from iachygiene.tools import TERRAFORM, Program, Running, ToolRun
@@ -185,6 +187,19 @@ def test_programs_in_the_scanned_root_are_not_found(
     assert tools.search_path(str(root)) == ([], [str(root / "bin")])
 
 
+def test_a_program_that_is_left_out_is_named_where_it_is_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "root"
+    install("answering", root / "bin")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'empty'}:{root / 'bin'}")
+    said = TERRAFORM.run("fmt", program=TERRAFORM.find(str(root)), root=str(root))
+    assert said.detail == (
+        f"terraform not found (PATH entry '{root}/bin' is relative or in the scanned tree,"
+        " and not used)"
+    )
+
+
 def test_a_link_on_path_that_leads_into_the_scanned_root_is_not_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -241,6 +256,20 @@ def test_the_version_is_asked_once(tmp_path: Path) -> None:
 )
 def test_what_a_program_says_is_cleaned(text: str, expected: str) -> None:
     assert tools.clean(text) == expected
+
+
+@given(st.text())
+def test_any_text_is_clean_after_cleaning(text: str) -> None:
+    cleaned = tools.clean(text)
+    assert all(char.isprintable() or char in "\n\t" for char in cleaned)
+    assert tools.clean(cleaned) == cleaned
+    assert len(tools.first_line(text)) <= 200
+
+
+@given(st.binary())
+def test_any_output_is_a_version_or_none(output: bytes) -> None:
+    version = tools.terraform_version(output)
+    assert version is None or tools._numbers(version)
 
 
 def test_stopping_all_ends_what_runs(tmp_path: Path) -> None:

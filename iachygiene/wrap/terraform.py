@@ -90,7 +90,7 @@ def _format(
     files: Sequence[SourceFile], tree: Tree, program: Program | None, name: str, timeout: float
 ) -> Iterator[Unit]:
     if program is None:
-        missing = TERRAFORM.missing(name)
+        missing = TERRAFORM.missing(tree.root, name)
         yield from _built_in(files)
         # Nobody gets here but by naming the program: without one there is the built-in engine.
         yield status_of("terraform fmt", [missing], len(files), required=True)

@@ -85,7 +85,7 @@ def validate(
         return
     if program is None:
         name = settings.get("engine")
-        run = TERRAFORM.missing(name if name in ("terraform", "tofu") else "")
+        run = TERRAFORM.missing(tree.root, name if name in ("terraform", "tofu") else "")
         yield status_of(CHECK, [run], 0, required=required)
         return
     validator = _Validator(tree, program, settings)
