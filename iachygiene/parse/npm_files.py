@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from iachygiene.files import Tree
@@ -19,6 +19,7 @@ from iachygiene.parse.json import Json, parse
 from iachygiene.parse.npm_glob import (
     BadPattern,
     Glob,
+    Part,
     TooManyPatterns,
     fold,
     rule_lines,
@@ -568,16 +569,19 @@ class _Packer:
         pattern = entry.lstrip("!")
         negated = pattern != entry
         names = re.sub(r"\A\.?/", "", pattern).rstrip("/").split("/")
-        if names == [""]:
+        names = [name for name in names if name not in ("", ".")]
+        if not names:
             return []
         try:
-            glob = Glob("/".join(n for n in names if n != "."), sensitive=True, base=False)
+            glob = Glob("/".join(names), sensitive=True, base=False)
         except BadPattern as bad:
             raise Refused(str(bad)) from None
         except TooManyPatterns:
             message = "an entry of `files` stands for too many patterns"
             raise Refused(message, Trouble("over-limit", place, message)) from None
-        paths = _Paths(find(self.tree, walk.directory, glob))
+        # What is installed at the root never ships, so it need not be looked through.
+        found = find(self.tree, walk.directory, glob, "node_modules".__eq__)
+        paths = _Paths(found)
         return [Rule(entry, paths, not negated, "files", place)]
 
     # Bundled dependencies.
@@ -753,7 +757,7 @@ def workspace_members(tree: Tree, directory: str, manifest: Json) -> dict[str, s
     wanted, unwanted = _workspace_globs(manifest)
     members: dict[str, str] = {}
     for glob in wanted:
-        for path, is_directory in find(tree, directory, glob, skip=("node_modules",)):
+        for path, is_directory in find(tree, directory, glob, _in_modules):
             place = posixpath.join(directory, path)
             if not is_directory or not tree.exists(posixpath.join(place, "package.json")):
                 continue
@@ -794,6 +798,10 @@ def _workspace_globs(manifest: Json) -> tuple[list[Glob], list[Glob]]:
     return wanted, unwanted
 
 
+def _in_modules(path: str) -> bool:
+    return posixpath.basename(path) == "node_modules"
+
+
 def _is_member(wanted: list[Glob], unwanted: list[Glob], path: list[str]) -> bool:
     return any(glob.matches(path) for glob in wanted) and not any(
         glob.matches(path) for glob in unwanted
@@ -804,12 +812,12 @@ def _is_member(wanted: list[Glob], unwanted: list[Glob], path: list[str]) -> boo
 
 
 def find(
-    tree: Tree, directory: str, glob: Glob, skip: Sequence[str] = ()
+    tree: Tree, directory: str, glob: Glob, skipped: Callable[[str], bool]
 ) -> Iterator[tuple[str, bool]]:
     """The paths below a directory that a glob means, and whether each is a directory.
 
-    Links are not followed and directories named in `skip` not entered. What lies below a
-    directory that a trailing `**` finds is not listed apart.
+    A trailing `**` means what stands before it too. Links are not followed, and what
+    `skipped` says of a path holds for all below it.
     """
     found: set[str] = set()
     for parts in glob.alternatives:
@@ -817,28 +825,40 @@ def find(
         done = set(todo)
         while todo:
             path, at = todo.pop()
-            part, last = parts[at], at == len(parts) - 1
-            steps: list[tuple[str, int]] = []
-            if part is None and not last:
-                steps.append((path, at + 1))
             for name, kind in tree.listdir(posixpath.join(directory, path) if path else directory):
-                if name in skip or (part is None and name.startswith(".") and not glob.dots):
-                    continue
-                folded = utf16(name)
                 inner = f"{path}/{name}" if path else name
-                if part is None:
-                    if last:
-                        steps.append((inner, at + 1))
-                    elif kind == "dir":
-                        steps.append((inner, at))
-                elif part == folded if isinstance(part, str) else part(folded):
-                    steps.append((inner, at + 1))
-                if steps and steps[-1] == (inner, len(parts)):
-                    steps.pop()
-                    if inner not in found:
+                if skipped(inner):
+                    continue
+                for after in _after(parts, at, utf16(name), glob.dots):
+                    if inner not in found and _is_found(parts, at, after, kind):
                         found.add(inner)
                         yield inner, kind == "dir"
-                elif kind != "dir" and steps and steps[-1][0] == inner:
-                    steps.pop()
-            todo += [step for step in steps if step not in done]
-            done.update(steps)
+                    step = (inner, after)
+                    if kind == "dir" and after < len(parts) and step not in done:
+                        done.add(step)
+                        todo.append(step)
+
+
+def _is_found(parts: list[Part], at: int, after: int, kind: str) -> bool:
+    """Whether a name is the end of a pattern, of which `after` is the part that comes next.
+
+    `x/**` means a file x as well, `*/**` only directories and what is in them.
+    """
+    if after == len(parts):
+        return True
+    if parts[after:] != [None]:
+        return False
+    literal = all(isinstance(part, str) for part in parts[:after])
+    return after == at or kind == "dir" or literal
+
+
+def _after(parts: list[Part], at: int, name: str, dots: bool) -> Iterator[int]:
+    """The parts of a pattern that may come next once a name is taken."""
+    part = parts[at]
+    if part is None:
+        if dots or not name.startswith("."):
+            yield at
+        at += 1
+        part = parts[at] if at < len(parts) else None
+    if part is not None and (part == name if isinstance(part, str) else part(name)):
+        yield at + 1

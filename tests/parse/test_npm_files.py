@@ -107,6 +107,9 @@ def test_files_entries_together_include(tmp_path: Path, files: list[str], answer
         (["dist/a.js.map", "!**/*.map"], ""),
         ([""], ""),
         (["DIST/**"], ""),
+        (["index.js/**"], "index.js"),
+        (["*/**", "!dist", "!lib", "!.hid"], "src/a.ts test/dist/y.js"),
+        ([".//dist/./**", "!**/*.map"], WITHOUT_MAPS),
     ],
 )
 def test_npm_12_expands_files_entries_on_disk(
@@ -272,6 +275,14 @@ def test_the_workspace_root_sweeps_members_in_and_reads_their_manifests_as_rules
         "packages/a/lib/i.js packages/a/package.json packages/a/src/dist.js x/c.js x/package.json"
     )
     assert shipped(tmp_path, {"workspaces": ["packages/*"]}, {**WORKSPACE, **extra}) == answer
+
+
+def test_a_workspace_pattern_with_two_stars_finds_members_at_any_depth(tmp_path: Path) -> None:
+    members = {
+        f"packages/{name}/package.json": "{}" for name in ("a", "b/c", ".d", "node_modules/e")
+    }
+    found = listing(tmp_path, {"workspaces": ["packages/**"]}, members)
+    assert sorted(found.members) == ["packages/a", "packages/b/c"]
 
 
 BUNDLE = {
