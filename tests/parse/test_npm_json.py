@@ -11,7 +11,11 @@ from iachygiene.model import Broken, SourceFile
 from iachygiene.parse.json import Json, parse
 
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.text() | st.integers() | st.floats(allow_nan=False, allow_infinity=False),
+    st.none()
+    | st.booleans()
+    | st.text()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
 )
 
