@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from iachygiene.model import Findings, Severity, at
+from iachygiene.model import Findings, Location, Severity, at
 from iachygiene.parse.kubernetes import ManifestSet, Object, Pod, is_unknown
 from iachygiene.rule import rule
 
@@ -148,10 +148,17 @@ def service_selects_nothing(manifests: ManifestSet, *, peer_forms: bool = False)
             yield at(
                 selector,
                 f'"{_shown(wanted)}" matches no pod template here',
-                related=[nearest.labels_location.labelled("the nearest labels")] if nearest else (),
+                related=[_near_miss(nearest, wanted)] if nearest else (),
                 object=service.object,
                 severity=None if here else Severity.INFO,
             )
+
+
+def _near_miss(pod: Pod, wanted: Mapping[str, str]) -> Location:
+    if wanted.items() <= pod.labels.items():
+        where = f'namespace "{pod.owner.namespace}"' if pod.owner.namespace else "no namespace"
+        return pod.labels_location.labelled(f"these labels are in {where}")
+    return pod.labels_location.labelled("the nearest labels")
 
 
 def _would_be_here(service: Object, wanted: Mapping[str, str], pods: list[Pod]) -> bool:
