@@ -61,6 +61,7 @@ __all__ = [
 
 MAX_INSTRUCTIONS = 20_000
 """Instructions in one file, not counting FROM."""
+MAX_STAGES = 1_000
 MAX_HEREDOCS = 1_000
 MAX_INSTRUCTION = 1024 * 1024
 """Code points in one instruction, its here-documents included."""
@@ -85,7 +86,7 @@ class Stage:
     """
 
     __slots__ = (
-        *("_globals", "_variables", "base", "image", "index", "instructions"),
+        *("_globals", "_last", "_variables", "base", "image", "index", "instructions"),
         *("name", "parent", "resolved"),
     )
 
@@ -107,7 +108,14 @@ class Stage:
         if image is not None and image != base.image.text:
             self.resolved = parse_image(image, base.image.location)
         self.instructions: list[Instruction] = []
+        self._last: dict[str, Instruction] = {}
         self._variables: dict[str, str | None] | None = None
+
+    def add(self, instruction: Instruction) -> None:
+        """Take in the next instruction; only the reader does."""
+        instruction.object = self.object
+        self.instructions.append(instruction)
+        self._last[instruction.keyword] = instruction
 
     @property
     def location(self) -> Location:
@@ -118,6 +126,19 @@ class Stage:
     def object(self) -> str:
         """The stage as people call it, by name or number."""
         return f"stage {self.name or self.index}"
+
+    @property
+    def image_name(self) -> str:
+        """The reference without registry, tag and digest, as hadolint tells them apart.
+
+        It takes a first component for a registry only where a dot is in it, so that a port
+        of any other begins a tag.
+        """
+        registry = self.image.registry
+        if registry is None or "." in registry.text:
+            return self.image.repository.text
+        host, colon, _ = registry.text.partition(":")
+        return host if colon else f"{host}/{self.image.repository.text}"
 
     @property
     def builds_on_stage(self) -> bool:
@@ -134,13 +155,19 @@ class Stage:
             stage = stage.parent
         return found
 
-    def last(self, *keywords: str) -> Instruction | None:
-        """The instruction of these keywords that is in effect at the end, inherited or own."""
-        for stage in self.chain:
-            for instruction in reversed(stage.instructions):
-                if instruction.keyword in keywords:
-                    return instruction
+    def last(self, keyword: str) -> Instruction | None:
+        """The instruction of a keyword that is in effect at the end, inherited or own."""
+        stage: Stage | None = self
+        while stage is not None:
+            if keyword in stage._last:
+                return stage._last[keyword]
+            stage = stage.parent
         return None
+
+    @property
+    def has_command(self) -> bool:
+        """Whether CMD or ENTRYPOINT is set, inherited or own."""
+        return self.last("CMD") is not None or self.last("ENTRYPOINT") is not None
 
     @property
     def runs(self) -> list[Run]:
@@ -284,16 +311,19 @@ def comments(unit: Dockerfile) -> Iterator[Comment]:
     text = unit.file.text
     starts = [instruction.extent.start for instruction in unit.instructions]
     first = starts[0] if starts else len(text)
-    for start, end in unit.comments:
+    below = Span(len(text), len(text))
+    reach = below
+    for start, end in reversed(unit.comments):
         following = bisect_right(starts, start)
-        reach = Span(end, end)
         if following and start < unit.instructions[following - 1].extent.end:
-            reach = _next_line(text, end)
-        elif following < len(starts):
-            reach = unit.instructions[following].extent
-        yield Comment(
-            Location(unit.path, Span(start, end)), text[start + 1 : end], reach, start < first
-        )
+            # A row of comments reaches the same line; each is looked at once.
+            if text[end : below.start].strip() or below.start == len(text):
+                reach = _next_line(text, end)
+        else:
+            is_last = following == len(starts)
+            reach = Span(end, end) if is_last else unit.instructions[following].extent
+        below = Span(start, end)
+        yield Comment(Location(unit.path, below), text[start + 1 : end], reach, start < first)
 
 
 def _next_line(text: str, here: int) -> Span:
@@ -353,7 +383,8 @@ class _Reader:
             else:
                 line = self.instruction(line)
         if not self.dockerfile.instructions and not self.troubles:
-            self.trouble("the file holds no instruction", Span(0, 0))
+            # hadolint has nothing to say about such a file.
+            self.trouble("the file holds no instruction", Span(0, 0), ("iachygiene:DF1000",))
 
     def trouble(self, message: str, span: Span, aliases: tuple[str, ...] = DL1000) -> None:
         self.troubles.append(Trouble("syntax", Location(self.path, span), message, aliases))
@@ -507,9 +538,7 @@ class _Reader:
             if isinstance(instruction, Variables) and instruction.keyword == "ARG":
                 _declare(instruction, self.globals, {})
             return
-        stage = unit.stages[-1]
-        instruction.object = stage.object
-        stage.instructions.append(instruction)
+        unit.stages[-1].add(instruction)
         run = instruction.trigger if isinstance(instruction, Onbuild) else instruction
         # A short script cannot nest too deep, and need not be read before a rule asks for it.
         if (
@@ -521,6 +550,8 @@ class _Reader:
 
     def add_stage(self, base: From) -> None:
         stages = self.dockerfile.stages
+        if len(stages) >= MAX_STAGES:
+            raise self.over("the number of stages", MAX_STAGES, base.extent.start)
         written = base.image.text
         image = expand(written, self.globals) if "$" in written else written
         parent = self.stages.get((image or written).lower())

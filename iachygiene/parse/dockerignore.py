@@ -57,13 +57,14 @@ class IgnoreFile(NamedTuple):
 class BuildContext:
     """A directory that a build sends. Paths given to it are relative to that directory."""
 
-    __slots__ = ("_ignore", "_tree", "directory", "dockerfile")
+    __slots__ = ("_directories", "_ignore", "_tree", "directory", "dockerfile")
 
     def __init__(self, directory: str, dockerfile: str, tree: Tree) -> None:
         self.directory = directory
         self.dockerfile = dockerfile
         self._tree = tree
         self._ignore: list[IgnoreFile | None] = []
+        self._directories: dict[str, bool] = {}
 
     def full_path(self, path: str) -> str:
         """The path relative to the root of the scan."""
@@ -76,7 +77,10 @@ class BuildContext:
 
     def is_directory(self, path: str) -> bool:
         """Whether a directory is there."""
-        return self._tree.is_directory(self.full_path(path))
+        known = self._directories.get(path)
+        if known is None:
+            known = self._directories[path] = self._tree.is_directory(self.full_path(path))
+        return known
 
     def exists(self, path: str) -> bool:
         """Whether anything is there."""
@@ -86,12 +90,33 @@ class BuildContext:
         """Names and types of what a directory of the context holds."""
         return self._tree.listdir(self.full_path(path))
 
+    def file(self, path: str) -> SourceFile | None:
+        """A text file of the context; None where there is none that can be read."""
+        return self._tree_file(self.full_path(path)) if self.is_file(path) else None
+
     @property
     def ignore(self) -> IgnoreFile | None:
-        """The one ignore file that is in effect, readable or not judged at all."""
+        """The one ignore file that is in effect; None also where it cannot be read."""
         if not self._ignore:
-            self._ignore.append(_find_ignore_file(self, self._tree))
+            path = self.ignore_path
+            file = self._tree_file(path) if path else None
+            self._ignore.append(read_ignore_file(file) if file else None)
         return self._ignore[0]
+
+    @property
+    def ignore_path(self) -> str | None:
+        """Where the ignore file in effect lies, relative to the root of the scan."""
+        candidates = [self.dockerfile + ".dockerignore"]
+        if "containerfile" in posixpath.basename(self.dockerfile).lower():
+            candidates.append(self.full_path(".containerignore"))
+        candidates.append(self.full_path(".dockerignore"))
+        return next((path for path in candidates if self._tree.exists(path)), None)
+
+    def _tree_file(self, path: str) -> SourceFile | None:
+        try:
+            return self._tree.read(path)
+        except Broken:
+            return None
 
     def ignores(self, path: str) -> bool:
         """Whether the ignore file leaves a path out."""
@@ -125,20 +150,6 @@ def find_context(dockerfile: Dockerfile, tree: Tree) -> BuildContext | None:
 def clean(path: str) -> str:
     """A source as a path relative to the context, "." for the context itself."""
     return posixpath.normpath(path.lstrip("/") or ".")
-
-
-def _find_ignore_file(context: BuildContext, tree: Tree) -> IgnoreFile | None:
-    candidates = [context.dockerfile + ".dockerignore"]
-    if "containerfile" in posixpath.basename(context.dockerfile).lower():
-        candidates.append(context.full_path(".containerignore"))
-    candidates.append(context.full_path(".dockerignore"))
-    for path in candidates:
-        if tree.exists(path):
-            try:
-                return read_ignore_file(tree.read(path))
-            except Broken:
-                return None
-    return None
 
 
 def read_ignore_file(file: SourceFile) -> IgnoreFile:

@@ -143,6 +143,8 @@ class From(Instruction):
         named = len(words) == 3 and words[1].text.upper() == "AS"
         if not (len(words) == 1 or named):
             raise Refused("FROM takes one image and, with AS, the name of the stage")
+        if words[0].text.endswith(":"):
+            raise Refused(f'"{words[0].text}" has an empty tag', words[0])
         self.image = words[0]
         self.name = words[2] if named else None
 

@@ -1,0 +1,98 @@
+"""Whether anybody can see that a container still works."""
+
+from __future__ import annotations
+
+from iachygiene.model import Findings, Severity, at
+from iachygiene.parse.dockerfile import Dockerfile, Stage
+from iachygiene.rule import rule
+from iachygiene.rules.dockerfile.known_images import is_server, is_service
+
+_SIDE_STAGES = frozenset(("build", "builder", "dev", "development", "test", "tests", "debug"))
+
+
+@rule(
+    "DF5301",
+    Dockerfile,
+    Severity.WARNING,
+    aliases=("checkov:CKV_DOCKER_2", "trivy:DS-0026", "kics:healthcheck_instruction_missing"),
+)
+def healthcheck_missing(
+    dockerfile: Dockerfile, *, healthcheck: str = "services", oci: bool = False
+) -> Findings:
+    """The final stage is a service and has no HEALTHCHECK.
+
+    Without one, Docker and Compose call a container healthy as long as its process lives,
+    and what depends on it starts too early. A stage is a service if it or a stage it builds
+    on has EXPOSE, or if its base is a known server. `HEALTHCHECK NONE` is a decision and not
+    reported. https://docs.docker.com/reference/dockerfile/#healthcheck
+
+    Options:
+        healthcheck: "services", "always" for every final stage with a command, or "never".
+        oci: the images are built in the OCI format, which has no health checks.
+
+    Bad:
+        FROM python:3.12-slim
+        EXPOSE 8000
+        CMD ["python", "-m", "api"]
+    Bad: a server by its base image
+        FROM nginx:1.27
+        COPY dist /usr/share/nginx/html
+    Bad:
+        -- .iachygiene.toml --
+        [rules.healthcheck-missing]
+        healthcheck = "always"
+        -- Dockerfile --
+        FROM python:3.12-slim
+        CMD ["python", "-m", "worker"]
+    Good:
+        FROM python:3.12-slim
+        EXPOSE 8000
+        HEALTHCHECK CMD ["python", "-m", "api.health"]
+        CMD ["python", "-m", "api"]
+    Good: inherited from a stage of the file
+        FROM python:3.12-slim AS base
+        HEALTHCHECK CMD ["python", "-m", "api.health"]
+        FROM base
+        EXPOSE 8000
+        CMD ["python", "-m", "api"]
+    Good: a decision
+        FROM nginx:1.27
+        HEALTHCHECK NONE
+    Good: a program for the command line
+        FROM python:3.12-slim
+        ENTRYPOINT ["python", "-m", "tool"]
+    Good: there is nothing to run a check with
+        FROM scratch
+        EXPOSE 8080
+        ENTRYPOINT ["/app"]
+    Good: a base for other images
+        FROM python:3.12-slim
+        EXPOSE 8000
+        ONBUILD COPY . /app
+    Good: the final stage is there to build and to test
+        FROM python:3.12-slim AS test
+        EXPOSE 8000
+        CMD ["pytest"]
+    """
+    stage = dockerfile.final_stage
+    if stage is None or healthcheck == "never" or oci or stage.healthcheck is not None:
+        return
+    base = stage.chain[-1].resolved
+    has_command = stage.has_command or is_server(base)
+    if not has_command or _is_side_stage(stage) or _is_bare(base.name):
+        return
+    if healthcheck == "always" or is_service(stage):
+        ports = ", ".join(word.text for word in stage.exposed_ports)
+        listens = f"listens on {ports}" if ports else f'starts from "{base.text}"'
+        if not is_service(stage):
+            listens = "runs a command"
+        yield at(stage, f"the final stage {listens} and has no HEALTHCHECK")
+
+
+def _is_side_stage(stage: Stage) -> bool:
+    words = stage.name.lower().replace("-", "_").replace(".", "_").split("_")
+    return not _SIDE_STAGES.isdisjoint(words)
+
+
+def _is_bare(name: str) -> bool:
+    return name == "scratch" or name.startswith("gcr.io/distroless/static")
