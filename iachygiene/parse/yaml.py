@@ -511,22 +511,26 @@ def _syntax_trouble(file: SourceFile, error: Exception) -> Trouble:
         offset, message = mark.index, ": ".join(part for part in (context, problem) if part)
     else:
         # Of what libyaml's reader refuses it gives the offset in bytes.
-        found = _NOT_PRINTABLE.search(text)
-        offset = found.start() if found else len(text)
-        message = (
-            f"control characters are not allowed: U+{ord(found[0]):04X}"
-            if found
-            else "not readable"
-        )
+        offset = next((at for at, one in enumerate(text) if not _is_printable(one)), len(text))
+        message = "not readable"
+        if offset < len(text):
+            message = f"control characters are not allowed: U+{ord(text[offset]):04X}"
     if offset >= len(text):
         offset = len(text.rstrip())
         return Trouble("syntax", Location(file.path, Span(offset, offset)), message)
     return Trouble("syntax", Location(file.path, Span(offset, offset + 1)), message)
 
 
-_NOT_PRINTABLE = re.compile(
-    "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\ufeff\U00010000-\U0010ffff]"
-)
+def _is_printable(character: str) -> bool:
+    """Whether YAML allows a character. A pattern of these ranges costs 5 ms at each start."""
+    code = ord(character)
+    return (
+        0x20 <= code <= 0x7E
+        or code in (0x09, 0x0A, 0x0D, 0x85)
+        or 0xA0 <= code <= 0xD7FF
+        or 0xE000 <= code <= 0xFFFD
+        or code >= 0x10000
+    )
 
 
 def comments(file: SourceFile) -> Iterator[Comment]:
