@@ -545,7 +545,21 @@ def test_a_tracked_installation_is_never_used(installed: Path, terraform: str) -
     for arguments in (["init", "-q"], ["add", "-f", "."]):
         subprocess.run(["git", *arguments], cwd=installed, check=True)
     units = said(installed, VALIDATE, terraform, trust_providers=True)
-    assert only_status(units).detail == "needs init: .: module not installed"
+    assert only_status(units).detail == (
+        "needs init: .: module not installed; its .terraform is tracked by git, and is not used"
+    )
+
+
+@pytest.mark.needs_terraform
+def test_an_installation_is_not_used_where_git_does_not_say_whether_it_is_tracked(
+    installed: Path, terraform: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subprocess.run(["git", "init", "-q"], cwd=installed, check=True)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    units = said(installed, VALIDATE, terraform, trust_providers=True)
+    assert only_status(units).detail == (
+        "needs init: .: module not installed; its .terraform is not used: git not found"
+    )
 
 
 @pytest.mark.needs_terraform
@@ -555,4 +569,6 @@ def test_an_installation_that_is_a_link_is_never_used(
     (installed / ".terraform").rename(tmp_path / "elsewhere")
     (installed / ".terraform").symlink_to(tmp_path / "elsewhere")
     units = said(installed, VALIDATE, terraform, trust_providers=True)
-    assert only_status(units).detail == "needs init: .: module not installed"
+    assert only_status(units).detail == (
+        "needs init: .: module not installed; its .terraform is reached by a link, and is not used"
+    )

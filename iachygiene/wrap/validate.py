@@ -53,6 +53,7 @@ _NOT_INSTALLED = frozenset(
     )
 )
 _NO_PACKAGE = ("there is no package for", "missing or corrupted provider plugins")
+_INIT = "run terraform init in that directory"
 _OTHER_VERSION = "Unsupported Terraform Core version"
 _NO_CONFIGURATION = "Provider configuration not present"
 
@@ -112,7 +113,7 @@ def _units(
             run = run._replace(
                 status="missing",
                 detail=f"needs init: {answer.directory or '.'}: {answer.needs}",
-                hint="run terraform init in it and name validate, or leave it to CI",
+                hint=_INIT if required else f"{_INIT}, and use it with --trust-providers",
             )
         runs.append(run)
     yield status_of(CHECK, runs, len(answers), findings=bool(seen), required=required)
@@ -170,27 +171,37 @@ class _Validator:
 
     def validate(self, directory: str) -> Answer:
         """Validate one module, with the user's own installation where that may be used."""
-        own = self._own_data(directory) if self.trusting else None
+        own, why_not = self._own_data(directory) if self.trusting else ("", "")
         if own:
             return self._run(directory, own)
         from tempfile import TemporaryDirectory
 
         with TemporaryDirectory(prefix="iachygiene-") as data:
             self._write_manifest(directory, data)
-            return self._run(directory, data)
+            answer = self._run(directory, data)
+        if answer.needs and why_not:
+            return answer._replace(needs=f"{answer.needs}; its .terraform {why_not}")
+        return answer
 
-    def _own_data(self, directory: str) -> str | None:
-        """The module's `.terraform`, unless the repository brings it: its programs would run."""
-        from iachygiene.git import Refusal, tracked_below
+    def _own_data(self, directory: str) -> tuple[str, str]:
+        """The module's `.terraform`, or why it is not used.
+
+        One that the repository brings never is: the programs in it would run.
+        """
+        from iachygiene.git import Refusal, toplevel, tracked_below
 
         path = f"{directory}/.terraform" if directory else ".terraform"
         absolute = self.tree.absolute(path)
-        if not os.path.isdir(absolute) or self.tree.real_path(path) != path:
-            return None
+        if not os.path.isdir(absolute):
+            return "", ""
+        if self.tree.real_path(path) != path:
+            return "", "is reached by a link, and is not used"
         tracked = tracked_below(self.tree.root, [path])
         if isinstance(tracked, Refusal):
-            return absolute if tracked.why in ("not-a-repository", "no-git") else None
-        return None if tracked else absolute
+            if toplevel(self.tree.absolute(directory)) is None:
+                return absolute, ""
+            return "", f"is not used: {tracked.detail}"
+        return ("", "is tracked by git, and is not used") if tracked else (absolute, "")
 
     def _write_manifest(self, directory: str, data: str) -> None:
         """Say where the local modules below a root are, as `init` would."""
