@@ -219,6 +219,9 @@ def _needs_sources(install: _Install, context: BuildContext | None) -> bool:
     if context is None:
         return False
     step = install.step
+    if not step.separable and not _manifest_paths(step, context) and context.listdir():
+        # A context that holds other things and no manifest is built without one.
+        return len(context.listdir()) > 1
     if step.ecosystem == "go" and context.is_directory("vendor"):
         return True
     if step.ecosystem == "pnpm" and context.is_file("pnpm-workspace.yaml"):
@@ -278,6 +281,9 @@ def npm_install_not_ci(dockerfile: Dockerfile) -> Findings:
         FROM node:20
         COPY package.json package-lock.json ./
         RUN npm ci
+    Good: a project from elsewhere
+        FROM node:20
+        RUN git clone https://git.example.com/web . && npm install
     Good: a package by name
         FROM node:20
         RUN npm install express@4
@@ -285,13 +291,15 @@ def npm_install_not_ci(dockerfile: Dockerfile) -> Findings:
         FROM node:20
         RUN npm install --global
     """
-    locked_stages: list[bool] = []
+    states: list[tuple[bool, bool]] = []
     for stage in dockerfile.stages:
-        locked = stage.parent is not None and locked_stages[stage.parent.index]
+        known, locked = states[stage.parent.index] if stage.parent else (False, False)
         for instruction in stage.instructions:
-            if isinstance(instruction, Copy) and not locked:
-                locked = _copies_lockfile(instruction.context_sources, dockerfile.context)
-            elif isinstance(instruction, Run):
+            if isinstance(instruction, Copy):
+                sources = instruction.context_sources
+                known = known or _copies(sources, ("package.json",), dockerfile.context)
+                locked = locked or _copies(sources, _LOCKFILES, dockerfile.context)
+            elif isinstance(instruction, Run) and known:
                 for command in filter(is_npm_install, instruction.script.commands):
                     info = not locked or _is_for_developers(stage)
                     yield at(
@@ -301,7 +309,7 @@ def npm_install_not_ci(dockerfile: Dockerfile) -> Findings:
                         severity=Severity.INFO if info else None,
                         fix=_use_ci(command) if locked else None,
                     )
-        locked_stages.append(locked)
+        states.append((known, locked))
 
 
 def _npm_message(command: Command, locked: bool) -> str:
@@ -311,28 +319,18 @@ def _npm_message(command: Command, locked: bool) -> str:
     return f'"{text}" without a lockfile takes the newest versions allowed'
 
 
-def _copies_lockfile(sources: list[Word], context: BuildContext | None) -> bool:
+def _copies(sources: list[Word], names: tuple[str, ...], context: BuildContext | None) -> bool:
+    """Whether the sources bring one of the files into the image."""
     for source in sources:
         path = clean(source.text)
         directory, name = posixpath.split(path)
-        if context is None:
-            if path == "." or any(fnmatchcase(lock, name) for lock in _LOCKFILES):
+        if path in (".", "*") or (context is not None and context.is_directory(path)):
+            directory, name = "" if path in (".", "*") else path, "*"
+        for wanted in names:
+            full = posixpath.join(directory, wanted)
+            there = context is None or (context.is_file(full) and not context.ignores(full))
+            if there and fnmatchcase(wanted, name):
                 return True
-            continue
-        if path in (".", "*") or context.is_directory(path):
-            places = ["" if path in (".", "*") else path]
-            wanted = "*"
-        else:
-            places, wanted = [directory], name
-        for place in places:
-            for lock in _LOCKFILES:
-                full = posixpath.join(place, lock)
-                if (
-                    fnmatchcase(lock, wanted)
-                    and context.is_file(full)
-                    and not context.ignores(full)
-                ):
-                    return True
     return False
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from iachygiene.model import Edit, Findings, Fix, Location, Severity, Span, at
@@ -203,18 +203,20 @@ def dockerignore_incomplete(dockerfile: Dockerfile, *, allow: tuple[str, ...] = 
             f"what it lets through is copied into an image: {listed}",
             severity=worst,
             related=[place.labelled("copied here") for place in copies[:3]],
-            fix=_append(ignore, list(missing)),
+            fix=_append(ignore, missing),
         )
 
 
-def _append(ignore: IgnoreFile, patterns: list[str]) -> Fix:
+def _append(ignore: IgnoreFile, missing: Mapping[str, _Unwanted]) -> Fix:
+    """Add the patterns; what only takes space may be wanted after all, so that is unsafe."""
     text = ignore.file.text
     ending = "\r\n" if "\r\n" in text else "\n"
-    lines = "".join(pattern + ending for pattern in patterns)
+    lines = "".join(pattern + ending for pattern in missing)
     if text and not text.endswith("\n"):
         lines = ending + lines
     edit = Edit(Span(len(text), len(text)), lines)
-    return Fix("leave them out", (edit,))
+    safe = all(unwanted.severity is _WARNING for unwanted in missing.values())
+    return Fix("leave them out", (edit,), safe)
 
 
 def _name(path: str) -> str:

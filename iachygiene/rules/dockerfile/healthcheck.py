@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from iachygiene.model import Findings, Severity, at
 from iachygiene.parse.dockerfile import Dockerfile, Stage
 from iachygiene.rule import rule
@@ -83,14 +85,14 @@ def healthcheck_missing(
         return
     if healthcheck == "always" or is_service(stage):
         ports = ", ".join(word.text for word in stage.exposed_ports)
-        listens = f"listens on {ports}" if ports else f'starts from "{base.text}"'
+        listens = f"listens on {ports}" if ports else f'starts from "{base.text.partition("@")[0]}"'
         if not is_service(stage):
             listens = "runs a command"
         yield at(stage, f"the final stage {listens} and has no HEALTHCHECK")
 
 
 def _is_side_stage(stage: Stage) -> bool:
-    words = stage.name.lower().replace("-", "_").replace(".", "_").split("_")
+    words = re.split(r"[^a-z]+", stage.name.lower())
     return not _SIDE_STAGES.isdisjoint(words)
 
 

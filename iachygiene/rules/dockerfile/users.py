@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from iachygiene.model import Findings, Severity, at
 from iachygiene.parse.dockerfile import Dockerfile, Stage
 from iachygiene.rule import rule
 from iachygiene.rules.dockerfile.known_images import family, is_service, starts_as_root
 
-_SIDE_STAGES = frozenset(("build", "builder", "dev", "development", "test", "tests", "ci"))
+_DEVELOPMENT = frozenset(("dev", "development", "test", "tests"))
+_BUILDING = frozenset(("build", "builder", "ci"))
 _SHIPPED_USERS = {
     "node": 'the image has a user "node"',
     "dotnet": 'the image has a user "app" ($APP_UID)',
@@ -125,6 +128,10 @@ def user_not_set(dockerfile: Dockerfile, *, unknown_bases: bool = False) -> Find
     Good: an image to build in
         FROM golang:1.23 AS builder
         RUN make
+    Good: the last stage is for development
+        FROM node:20 AS dev-envs
+        EXPOSE 3000
+        CMD ["npm", "run", "dev"]
     """
     stage = dockerfile.final_stage
     if stage is None or stage.effective_user is not None or _is_side_stage(stage):
@@ -133,14 +140,17 @@ def user_not_set(dockerfile: Dockerfile, *, unknown_bases: bool = False) -> Find
     as_root = starts_as_root(image)
     if as_root or (as_root is None and unknown_bases):
         service = as_root and is_service(stage)
+        base = image.text.partition("@")[0]
         remark = _SHIPPED_USERS.get(family(image), "")
-        message = f'no USER is set, and "{image.text}" starts as root'
+        message = f'no USER is set, and "{base}" starts as root'
         if not as_root:
-            message = f'no USER is set, and nobody knows as whom "{image.text}" starts'
+            message = f'no USER is set, and nobody knows as whom "{base}" starts'
         message += f"; {remark}" if remark else ""
         yield at(stage, message, severity=Severity.WARNING if service else Severity.INFO)
 
 
 def _is_side_stage(stage: Stage) -> bool:
-    words = stage.name.lower().replace("-", "_").replace(".", "_").split("_")
-    return not _SIDE_STAGES.isdisjoint(words) and not stage.has_command
+    words = re.split(r"[^a-z]+", stage.name.lower())
+    if not _DEVELOPMENT.isdisjoint(words):
+        return True
+    return not _BUILDING.isdisjoint(words) and not stage.has_command
