@@ -147,12 +147,19 @@ class Running:
 
 
 _ALIVE: set[Popen[bytes]] = set()
+_ENDING: list[bool] = []
 
 
 def stop_all() -> None:
-    """Kill the groups of all programs that still run; for an interrupted or ending run."""
+    """Kill the groups of all programs that still run; for an interrupted run."""
     for process in list(_ALIVE):
         _signal_group(process, "SIGKILL")
+
+
+def _stop_at_exit() -> None:
+    # Threads that wait for a program go on a little: they must not start the next one.
+    _ENDING.append(True)
+    stop_all()
 
 
 def _popen(
@@ -161,8 +168,10 @@ def _popen(
     import atexit
     from subprocess import DEVNULL, PIPE, Popen
 
-    atexit.unregister(stop_all)
-    atexit.register(stop_all)
+    if _ENDING:
+        raise OSError("the run is over")
+    atexit.unregister(_stop_at_exit)
+    atexit.register(_stop_at_exit)
     stdin: int | IO[bytes] = DEVNULL
     if input is not None:
         from tempfile import TemporaryFile

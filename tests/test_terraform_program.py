@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -174,6 +177,33 @@ def test_a_program_that_ignores_term_is_a_status(
     write(root, main="a = 1\n")
     units = said(root, VALIDATE, standin("stubborn", tmp_path), timeout=0.3)
     assert only_status(units).status == "timed-out"
+
+
+def test_an_interrupted_run_ends_at_once_and_so_do_its_programs(root: Path, tmp_path: Path) -> None:
+    write(root, **{f"m{number}__main": "locals {}\n" for number in range(9)})
+    path = f"{standin('hanging', tmp_path).parent}:{os.environ['PATH']}"
+    command = [sys.executable, "-I", "-m", "iachygiene", "scan", "--select", "TF501"]
+    env = {**os.environ, "PATH": path}
+    scan = subprocess.Popen(command, cwd=root, env=env, stdout=subprocess.DEVNULL)
+    started = tmp_path / "home" / "started"
+    deadline = time.monotonic() + 20
+    while not (started.exists() and len(started.read_text().split()) >= 4):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    scan.send_signal(signal.SIGINT)
+    interrupted = time.monotonic()
+    assert scan.wait(20) != 0
+    assert time.monotonic() - interrupted < 5
+    time.sleep(0.2)
+    for number in started.read_text().split():
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(number), 0)
+
+
+def test_a_failure_in_a_thread_is_not_lost() -> None:
+    with pytest.raises(ZeroDivisionError):
+        wrapped.in_threads(lambda number: 1 // number, [1, 0, 2], 2)
+    assert wrapped.in_threads(lambda number: -number, [1, 2, 3], 2) == [-1, -2, -3]
 
 
 def test_text_around_the_answer_is_passed_over(root: Path, tmp_path: Path) -> None:

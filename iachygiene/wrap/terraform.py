@@ -282,10 +282,34 @@ def _word(run: ToolRun) -> str:
 
 
 def in_threads(work: Callable[[Given], Got], items: Sequence[Given], count: int) -> list[Got]:
-    """The results of `work` on each item, in their order, with some at a time."""
+    """The results of `work` on each item, in their order, with some at a time.
+
+    The threads are daemons: an executor's would hold up an interrupted run to their end.
+    """
     if len(items) < 2 or count < 2:
         return [work(item) for item in items]
-    from concurrent.futures import ThreadPoolExecutor
+    from threading import Thread
 
-    with ThreadPoolExecutor(min(count, len(items))) as pool:
-        return list(pool.map(work, items))
+    results: dict[int, Got] = {}
+    failures: list[BaseException] = []
+    waiting = list(range(len(items)))[::-1]
+
+    def tend() -> None:
+        while waiting and not failures:
+            try:
+                index = waiting.pop()
+            except IndexError:  # another thread was faster
+                return
+            try:
+                results[index] = work(items[index])
+            except BaseException as error:
+                failures.append(error)
+
+    threads = [Thread(target=tend, daemon=True) for _ in range(min(count, len(items)))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
+    return [results[index] for index in range(len(items))]
