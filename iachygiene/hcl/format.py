@@ -29,6 +29,15 @@ class Guard(NamedTuple):
     explanation: str
 
 
+class _Loss(NamedTuple):
+    """A guard whose place is given in tokens, the last one included."""
+
+    quirk: str
+    first: int
+    last: int
+    explanation: str
+
+
 class Layout(NamedTuple):
     """The canonical text, or with guards the text as it was."""
 
@@ -93,15 +102,20 @@ def _unsafe(text: str) -> Layout:
 def _layout_whole(text: str, *, strict: bool) -> Layout:
     tokens = scan.scan(text)
     run = syntax.check_tokens(tokens)
-    guards, edits = _rewrites(tokens, run.events)
+    losses, edits = _rewrites(tokens, run.events)
     if _KEYWORD_INDEX.search(tokens.kinds):
-        _lose_indexes(text, tokens, guards, edits)
-    if guards and not strict:
-        return Layout(text, tuple(sorted(guards, key=lambda guard: guard.start)))
+        _lose_indexes(text, tokens, losses, edits)
+    if losses and not strict:
+        places = [
+            Guard(loss.quirk, tokens.start(loss.first), tokens.ends[loss.last], loss.explanation)
+            for loss in losses
+        ]
+        return Layout(text, tuple(sorted(places, key=lambda guard: guard.start)))
     kinds, texts = _edited(tokens, edits)
     blanks = len(text) - (tokens.ends[-2] if len(tokens.ends) > 1 else 0)
     result = _assemble(list(_split(kinds, texts))) + " " * blanks
-    if result != text and scan.scan(result).texts[:-1] != texts:
+    # With losses the reference's output is wanted although its tokens may be others.
+    if result != text and not losses and scan.scan(result).texts[:-1] != texts:
         return _unsafe(text)
     return Layout(result)
 
@@ -110,14 +124,19 @@ def _layout_whole(text: str, *, strict: bool) -> Layout:
 
 _Edits = dict[int, list[tuple[str, str]]]  # a token's index, the kinds and texts instead of it
 
-_KEYWORD_INDEX = re.compile(r"[ifINKlmg09\])}][cn#]*\[[cn#]*K[cn#]*\]")
+_KEYWORD_INDEX = re.compile(r"(?:^|[ifINKlmg09\])}])[cn#]*\[[cn#]*K[cn#]*\]")
 _CONTAINERS = frozenset(("list", "map", "set"))
 _TYPES = {'"string"': "string", '"list"': "list", '"map"': "map"}
 
 
-def _rewrites(tokens: Tokens, events: list[tuple[str, int]]) -> tuple[list[Guard], _Edits]:
-    """What changes beside blanks; the events may be those of a single line."""
-    guards: list[Guard] = []
+def _rewrites(
+    tokens: Tokens, events: list[tuple[str, int]], *, fragment: bool = False
+) -> tuple[list[_Loss], _Edits]:
+    """What changes beside blanks.
+
+    In a fragment, whose enclosing blocks are not known, what might change counts as changed.
+    """
+    losses: list[_Loss] = []
     edits: _Edits = {}
     blocks: list[str] = []  # the types of the enclosing ones
     name = assigned = -1
@@ -127,20 +146,21 @@ def _rewrites(tokens: Tokens, events: list[tuple[str, int]]) -> tuple[list[Guard
         elif event == syntax.ASSIGNS:
             assigned = index
         elif event == syntax.OPENS:
-            _rewrite_labels(tokens, name, index, guards, edits)
+            _rewrite_labels(tokens, name, index, losses, edits)
             blocks.append(tokens.texts[name])
         elif event == syntax.CLOSES:
             del blocks[-1:]
-        if event in syntax.ASSIGNED + syntax.CLOSES_LINE and assigned >= 0:
+        elif assigned >= 0:
             first, last = _trimmed(tokens.kinds, assigned + 1, index, scan.COMMENTS)
-            if blocks == ["variable"] and tokens.texts[name] == "type":
-                _rewrite_type(tokens, first, last, edits)
-            elif _is_wrapped(tokens.kinds, first, last):
-                _unwrap(tokens, first, last, guards, edits)
+            typed = tokens.texts[name] == "type" and (fragment or blocks == ["variable"])
+            if typed and last - first == 1:
+                _rewrite_type(tokens, first, edits)
+            if (fragment or not typed) and _is_wrapped(tokens.kinds, first, last):
+                _unwrap(tokens, first, last, losses, edits)
             assigned = -1
         if event == syntax.CLOSES_LINE:
             del blocks[-1:]
-    return guards, edits
+    return losses, edits
 
 
 def _trimmed(kinds: str, first: int, last: int, what: frozenset[str]) -> tuple[int, int]:
@@ -156,7 +176,7 @@ _PLAIN_LABEL = re.compile(r'"[A-Za-z0-9_. /:-]*"')
 
 
 def _rewrite_labels(
-    tokens: Tokens, name: int, brace: int, guards: list[Guard], edits: _Edits
+    tokens: Tokens, name: int, brace: int, losses: list[_Loss], edits: _Edits
 ) -> None:
     """All labels become quoted strings; comments before the last of them are lost."""
     _, brace = _trimmed(tokens.kinds, name, brace, scan.COMMENTS)
@@ -167,7 +187,7 @@ def _rewrite_labels(
         if kind == scan.COMMENT:
             edits[index] = []
             explanation = "a comment between a block's type and its labels would be deleted"
-            guards.append(Guard("Q8", tokens.start(index), tokens.ends[index], explanation))
+            losses.append(_Loss("Q8", index, index, explanation))
         elif kind in scan.NAMES:
             edits[index] = [(scan.STRING, _quoted(text))]
         elif kind == scan.OPEN_QUOTE or not _PLAIN_LABEL.fullmatch(text):
@@ -177,7 +197,7 @@ def _rewrite_labels(
             if len(scan.text_pieces(inner)) > 1:
                 edits[index] = []
                 explanation = "a label with $ or % would be deleted"
-                guards.append(Guard("Q3", tokens.start(index), tokens.ends[end - 1], explanation))
+                losses.append(_Loss("Q3", index, end - 1, explanation))
             else:
                 from iachygiene.hcl.parse import unquote
 
@@ -207,10 +227,8 @@ def _quoted(label: str) -> str:
     return '"' + text.replace("${", "$${").replace("%{", "%%{") + '"'
 
 
-def _rewrite_type(tokens: Tokens, first: int, last: int, edits: _Edits) -> None:
-    """The value of `type` in a variable: names from before Terraform 0.12."""
-    if last - first != 1:
-        return
+def _rewrite_type(tokens: Tokens, first: int, edits: _Edits) -> None:
+    """The value of `type` in a variable, one token: names from before Terraform 0.12."""
     text = tokens.texts[first]
     name = _TYPES.get(text, text)
     if name not in _CONTAINERS and name == text:
@@ -236,7 +254,7 @@ def _is_wrapped(kinds: str, first: int, last: int) -> bool:
     return True
 
 
-def _unwrap(tokens: Tokens, first: int, last: int, guards: list[Guard], edits: _Edits) -> None:
+def _unwrap(tokens: Tokens, first: int, last: int, losses: list[_Loss], edits: _Edits) -> None:
     """Take the quotes and the sequence from around an expression."""
     kinds = tokens.kinds
     start, end = _trimmed(kinds, first + 2, last - 2, frozenset(scan.NEWLINE))
@@ -246,23 +264,28 @@ def _unwrap(tokens: Tokens, first: int, last: int, guards: list[Guard], edits: _
     if scan.NEWLINE in inner and not (inner[0] == "(" and inner[-1] == ")"):
         edits[first] = [("(", "(")]
         edits[last - 1] = [(")", ")")]
+        return
+    what = ""
+    if inner[-1] == scan.HEREDOC_END and kinds[last] != scan.NEWLINE:
+        quirk, what = "Q6", "the end of its heredoc does not end the line"
     elif syntax.Run(syntax.TERM).feed(inner + scan.NEWLINE + scan.END) >= 0:
         if scan.LINE_COMMENT in inner:
             quirk, what = "Q6", "a comment in it ends the line"
         else:
             quirk, what = "Q7", "parentheses at both ends hide that it spans lines"
+    if what:
         explanation = f'without its "${{...}}" the expression would not parse: {what}'
-        guards.append(Guard(quirk, tokens.start(first), tokens.ends[last - 1], explanation))
+        losses.append(_Loss(quirk, first, last - 1, explanation))
 
 
-def _lose_indexes(text: str, tokens: Tokens, guards: list[Guard], edits: _Edits) -> None:
+def _lose_indexes(text: str, tokens: Tokens, losses: list[_Loss], edits: _Edits) -> None:
     """Indexes that are a bare keyword are emptied by the reference."""
     for start, end in _lost_indexes(text):
         first = bisect_right(tokens.ends, start)
         last = bisect_right(tokens.ends, end - 1)
         edits.update({index: [] for index in range(first + 1, last)})
         explanation = "an index that is true, false or null would be deleted"
-        guards.append(Guard("Q4", start, end, explanation))
+        losses.append(_Loss("Q4", first, last, explanation))
 
 
 def _lost_indexes(text: str) -> Iterator[tuple[int, int]]:
@@ -554,6 +577,15 @@ class _Record(NamedTuple):
     until: str = ""
 
 
+class _Effect(NamedTuple):
+    """What a line does by the kinds of its tokens; `after` is None where it is refused."""
+
+    after: _State | None
+    events: list[tuple[str, int]] = []  # noqa: RUF012 - never changed
+    name: int = -1
+    scope: int = 0
+
+
 _UNUSUAL = _Record(None, None)
 _REMEMBERED = 200_000
 _LONGEST = 2_000
@@ -562,12 +594,13 @@ _LONGEST = 2_000
 class _State:
     """A syntax state at the start of a line, with the lines already met in it."""
 
-    __slots__ = ("records", "stack", "state")
+    __slots__ = ("records", "runs", "stack", "state")
 
     def __init__(self, state: str, stack: str) -> None:
         self.state = state
         self.stack = stack
         self.records: dict[str, _Record] = {}
+        self.runs: dict[str, _Effect] = {}  # by kinds of tokens
 
     def read(self, text: str) -> _Record:
         """The record of a line, given without its line end."""
@@ -578,57 +611,61 @@ class _State:
         return record
 
     def _examine(self, text: str) -> _Record:
-        tokens = scan.scan(text)
+        tokens = scan.scan_plain(text) or scan.scan(text)
         kinds = tokens.kinds
         if kinds[-1] == scan.INVALID and tokens.texts[-1].startswith("/*"):
             return _Record(None, None, until="*/")
-        run = syntax.Run(self.state, self.stack)
-        if kinds[-1] == scan.INVALID or run.feed(kinds[:-1]) >= 0:
+        effect = self.runs.get(kinds) or self._run(kinds)
+        after = effect.after
+        if after is None:
             return _UNUSUAL
-        stack = "".join(run.stack)
-        if _UNFINISHED.search(stack) or _KEYWORD_INDEX.search(kinds):
+        if _UNFINISHED.search(after.stack):
             name = scan.heredoc_name(tokens.texts[-2]) if kinds[-2] == scan.HEREDOC else ""
             return _Record(None, None, until=name)
-        guards, edits = _rewrites(tokens, run.events)
-        if edits or guards or _is_legacy_type(tokens):
+        losses, edits = _rewrites(tokens, effect.events, fragment=True)
+        if losses or edits:
             return _UNUSUAL
         texts = tokens.texts[:-1]
-        lines = list(_split(kinds[:-1], texts))
-        if len(lines) != 1:
+        line = _line(kinds[:-1], texts)
+        laid = " ".join([cell for cell in line[:3] if cell])
+        if laid.split() != text.split() and scan.scan(laid).texts[:-1] != texts:
             return _UNUSUAL
-        laid = _assemble(lines)
-        if laid != text and scan.scan(laid).texts[:-1] != texts:
-            return _UNUSUAL
-        name, scope = _effect(tokens, run.events)
-        return _Record(lines[0], _memory.state(run.state, stack), name, scope)
+        name = tokens.texts[effect.name] if effect.name >= 0 else ""
+        return _Record(line, after, name, effect.scope)
+
+    def _run(self, kinds: str) -> _Effect:
+        """What tokens of these kinds do in this state."""
+        run = syntax.Run(self.state, self.stack)
+        refused = kinds[-1] == scan.INVALID or run.feed(kinds[:-1]) >= 0
+        if refused or _KEYWORD_INDEX.search(kinds) or not _LINE_ENDS.fullmatch(kinds[:-1]):
+            return _Effect(None)
+        after = _memory.state(run.state, "".join(run.stack))
+        name, scope = _change(run.events)
+        effect = _Effect(after, run.events, name, scope)
+        if len(kinds) <= 100:
+            self.runs[kinds] = effect
+        return effect
 
 
 # Templates that go on, and an index whose content is on the next line (Q4).
 _UNFINISHED = re.compile(r'["h$ITLFGi]')
 
 
-def _is_legacy_type(tokens: Tokens) -> bool:
-    """Whether a line might hold an old type name, depending on the block it is in."""
-    return "type" in tokens.texts and any(
-        text in _TYPES or text in _CONTAINERS for text in tokens.texts
-    )
-
-
-def _effect(tokens: Tokens, events: list[tuple[str, int]]) -> tuple[str, int]:
-    """The attribute that a line sets in the body around it, and how block nesting changes."""
-    name, scope = "", 0
+def _change(events: list[tuple[str, int]]) -> tuple[int, int]:
+    """The token that names an attribute of the body around, and how block nesting changes."""
+    name, scope = -1, 0
     start = 0
     for event, index in events:
         if event == syntax.STARTS:
             start = index
         elif event == syntax.ASSIGNS:
-            name = tokens.texts[start]
+            name = start
         elif event == syntax.OPENS:
             scope += 1
         elif event == syntax.CLOSES:
             scope -= 1
         elif event == syntax.CLOSES_LINE:
-            name = ""
+            name = -1
             scope -= 1
     return name, scope
 
@@ -651,6 +688,7 @@ class _Memory:
         if self.size > _REMEMBERED:
             for state in self.states.values():
                 state.records.clear()
+                state.runs.clear()
             self.size = 0
 
 
@@ -690,10 +728,7 @@ def _remembered_lines(text: str) -> list[Line] | None:
                 return None
             names.add(name)
         state = after
-    return lines if state.stack == syntax.ROOT and state.state in _ENDINGS else None
-
-
-_ENDINGS = frozenset((syntax.ITEM,))
+    return lines if state.stack == syntax.ROOT and state.state == syntax.ITEM else None
 
 
 def _extended(state: _State, record: _Record, piece: str, rest: Iterator[str]) -> _Record:

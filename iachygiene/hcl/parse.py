@@ -746,6 +746,7 @@ class _Builder:
                     self.at += 1
                     steps.append(Splat(start, self.take(), False))
                 else:
+                    self.skip_newlines()
                     key = self.expression()
                     steps.append(Index(start, self.take(), key, False))
                 continue

@@ -444,10 +444,10 @@ def _explain_invalid(tokens: Tokens, index: int, *, in_text: bool) -> HclError:
     text, start, end = tokens.texts[index], tokens.start(index), tokens.ends[index]
     if text[0] == "/" and not in_text:
         return HclError("the comment has no end", start, start + 2)
-    surrogate = scan.first_surrogate(text)
-    if surrogate >= 0:
+    bad = scan.bad_byte(text)
+    if bad >= 0:
         message = "bytes that are not UTF-8"
-        return HclError(message, start + surrogate, start + surrogate + 1)
+        return HclError(message, start + bad, start + bad + 1)
     if text[0] in "0123456789" and not in_text:
         return HclError(f'"{text[:40]}" is no number', start, end)
     if in_text or text[0] == '"':

@@ -1,11 +1,13 @@
 """Unicode as HCL sees it: which characters make names, and how wide a text is.
 
 Imported only where a text is not ASCII. Grapheme clusters are those of UAX #29 in
-Unicode 15.0 (https://www.unicode.org/reports/tr29/tr29-41.html), without tailoring.
+Unicode 15.0 (https://www.unicode.org/reports/tr29/tr29-41.html), as the reference finds
+them: there a joiner joins a pictograph to flags and Hangul, too, not to pictographs alone.
 """
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from itertools import accumulate
 
@@ -16,6 +18,8 @@ def _codes(gaps: str) -> list[int]:
     return list(accumulate((int(gap, 36) for gap in gaps.split()), initial=0x80))[1:]
 
 
+# The three bytes, each kept as a lone surrogate, are one column.
+_ENCODED_SURROGATE = re.compile("\udced[\udca0-\udcbf][\udc80-\udcbf]")
 _START = _codes(tables.NAME_START)
 _CONTINUE = _codes(tables.NAME_CONTINUE)
 _GRAPHEME = _codes(tables.GRAPHEME)
@@ -55,6 +59,8 @@ def width(text: str) -> int:
     text = text.replace("\r\n", "\n")
     if text.isascii():
         return len(text)
+    if _ENCODED_SURROGATE.search(text):
+        text = _ENCODED_SURROGATE.sub("\0", text)
     count = 0
     before = "C"
     flags = 0  # regional indicators in a row just before
@@ -69,9 +75,10 @@ def width(text: str) -> int:
             flags = 0
         if after == "X":
             joined = joined or picture == "J"
+        if after in "XRLVTAB":
             picture = "X"
         elif picture:
-            picture = {"E": "X", "J": "J"}.get(after, "") if picture == "X" else ""
+            picture = {"E": "X", "S": "X", "J": "J"}.get(after, "")
         count += not joined
         before = after
     return count
