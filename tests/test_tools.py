@@ -276,3 +276,17 @@ def test_stopping_all_ends_what_runs(tmp_path: Path) -> None:
     running = Running(["sleep", "1000"], cwd=None, env=dict(os.environ), timeout=60)
     tools.stop_all()
     assert running.wait().code == -9
+
+
+def test_a_process_of_ours_imports_nothing_from_where_it_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "json.py").write_text("raise SystemExit(7)\n")
+    (tmp_path / "iachygiene").mkdir()
+    (tmp_path / "iachygiene" / "__init__.py").write_text("raise SystemExit(8)\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    process = tools.start_own_module("iachygiene.worker")
+    assert process.stdin is not None
+    process.stdin.close()
+    assert process.wait(20) not in (7, 8)
