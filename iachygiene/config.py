@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from iachygiene import keys
 from iachygiene.mistakes import Checker, ConfigError, Problem, unknown_word
 from iachygiene.model import Severity, SourceFile, Span
+from iachygiene.rule import LANGUAGES
 from iachygiene.selection import (
     ALWAYS_ON,
-    LANGUAGE_OF,
     Term,
     View,
     all_terms,
@@ -268,7 +268,7 @@ class Config:
 
     def wants_language(self, language: str) -> bool:
         """Whether any rule in a folder of rules can be on; imports no rule of another one."""
-        prefixes = [code for code, folder in LANGUAGE_OF.items() if folder == language]
+        prefixes = [code for code, folder in LANGUAGES.items() if folder == language]
         return language == "toolkit" or any(
             term.rank == 0 or term.text.rstrip("0123456789") in prefixes
             for view in self._all_views

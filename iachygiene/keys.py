@@ -199,15 +199,6 @@ REPORT = Value(
     {"type": "string", "pattern": f"^({'|'.join(FORMATS)})=.+"},
     _is_report,
 )
-KUBERNETES = Value(
-    'a version such as "1.34", or "auto"',
-    {"type": "string", "pattern": r"^(auto|[0-9]+\.[0-9]+)$"},
-    lambda value: (
-        value == "auto"
-        or (isinstance(value, str) and value.count(".") == 1 and _release(value) is not None)
-    ),
-)
-
 KEYS: Mapping[str, Key] = {
     "required-version": Key(SPECIFIER, "", "versions of iachygiene that may read this file"),
     "select": Key(WORDS, ["DEFAULT"], "rules to run: DEFAULT, ALL, prefixes, codes, names"),
@@ -246,16 +237,15 @@ TOOL_KEYS: Mapping[str, Key] = {
 TOOLS = ("terraform", "tofu", "helm", "shellcheck")
 
 SETTINGS: Mapping[str, Mapping[str, Key]] = {
-    "kubernetes": {
-        "version": Key(KUBERNETES, "", "version of the cluster; the newest known if empty"),
-        "crd-paths": Key(GLOBS, [], "files with definitions of custom resources"),
-    },
+    "kubernetes": {},
     "npm": {
         "maps": Key(
             choice("forbid", "allow-open-source", "allow"),
             "",
             "whether source maps may be published",
         ),
+        "allow-maps": Key(GLOBS, [], "source maps that may be published"),
+        "version": Key(choice("11", "12"), "11", "the npm whose rules decide what is packed"),
         "max-map-size": Key(SIZE, "64 MiB", "larger source maps are not read"),
         "max-map-sources": Key(COUNT, 200_000, "sources read in one map"),
     },

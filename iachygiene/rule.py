@@ -18,6 +18,8 @@ LANGUAGES: Mapping[str, str] = {
     "TF": "terraform",
     "DF": "dockerfile",
     "K8S": "kubernetes",
+    "KST": "kubernetes",
+    "ARG": "kubernetes",
     "CO": "compose",
     "NPM": "npm",
     "PRJ": "project",

@@ -5,24 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from iachygiene.rule import LANGUAGES
+
 if TYPE_CHECKING:
     from iachygiene.rule import Rule
 
-LANGUAGE_OF: Mapping[str, str] = {
-    "HYG": "toolkit",
-    "TF": "terraform",
-    "DF": "dockerfile",
-    "K8S": "kubernetes",
-    "KST": "kubernetes",
-    "ARG": "kubernetes",
-    "CO": "compose",
-    "NPM": "npm",
-    "PRJ": "project",
-}
-"""Prefix of a code to the folder of its rule, known without importing any rule."""
-
 ALWAYS_ON = frozenset(("HYG001", "HYG003", "HYG004", "HYG005", "HYG006"))
-"""Files that cannot be judged are reported whatever is selected."""
+"""Files that cannot be judged are reported whatever is selected or ignored."""
+
+UNSELECTED = frozenset(("HYG002",))
+"""What is reported whatever is selected, but can be ignored."""
 
 EXACT = 100
 _COMMAND_LINE = 1_000_000
@@ -64,9 +56,9 @@ def terms(word: str, layer: int = 0) -> list[Term] | None:
     """
     if word in ("DEFAULT", "ALL"):
         return [Term(word, 0, layer)]
-    if word in LANGUAGE_OF:
+    if word in LANGUAGES:
         return [Term(word, len(word), layer)]
-    language = LANGUAGE_OF.get(word.rstrip("0123456789"))
+    language = LANGUAGES.get(word.rstrip("0123456789"))
     if language is not None:
         from iachygiene.rule import rules_of
 
@@ -92,7 +84,7 @@ def nearest_rule(word: str) -> str:
     """The advice that names the nearest code, name or alias of a rule."""
     from iachygiene.rule import all_rules
 
-    known = ["DEFAULT", "ALL", *LANGUAGE_OF]
+    known = ["DEFAULT", "ALL", *LANGUAGES]
     for rule in all_rules():
         known += [rule.code, rule.name, *rule.aliases]
     return nearest(word, known) or nearest(word.upper(), known) or nearest(word.lower(), known)
@@ -128,9 +120,14 @@ class View:
                 against.append(loudest[0])
             known = self._enabled[rule.code] = any(
                 term.names(rule) and not any(other.beats(term) for other in against)
-                for term in self.selected
+                for term in self._selecting(rule)
             )
         return known
+
+    def _selecting(self, rule: Rule) -> Sequence[Term]:
+        if rule.code in UNSELECTED:
+            return [*self.selected, Term(rule.code, 0)]
+        return self.selected
 
     def severity(self, rule: Rule) -> str | None:
         loudest = self._loudest(rule) if self._severities else None

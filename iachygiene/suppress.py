@@ -190,7 +190,7 @@ def with_verdict(
     def ran(word: str) -> bool:
         rules = named.get(word)
         if rules is None:
-            return "DEFAULT" in config.value("select")
+            return config.is_default_selection
         return all(
             config.enabled(rule, path) and (programs_ran or not rule.needs) for rule in rules
         )

@@ -258,7 +258,7 @@ def test_all_mistakes_are_told_at_once_in_their_order(
         ("[rules.DF3006]\nallowed = [1]", "wrong value for `allowed`", "a text"),
         ('[rules.DF3006]\ndepth = "x"', "wrong value for `depth`", "a whole number"),
         ('[rules.DF3006]\nmode = "fats"', "wrong value for `mode`", "`fast`"),
-        ('[kubernetes]\nversion = "1"', "wrong value for `version`", '"1.34"'),
+        ('[npm]\nversion = "10"', "wrong value for `version`", '"11"'),
         ('[npm]\nmapz = "allow"', "unknown key `mapz`", "`maps`"),
         ('baseline = "../x"', "wrong value for `baseline`", "inside the repository"),
         ('baseline = "/etc/x"', "wrong value for `baseline`", "inside the repository"),
@@ -597,8 +597,6 @@ def test_plain_values(configured: Callable[[str], Config]) -> None:
         peer-suppressions = ["hadolint", "trivy"]
         max-file-size = "1 MiB"
         unit-timeout = 2.5
-        [kubernetes]
-        version = "1.34"
         [npm]
         max-map-size = "1 kB"
         [output]
@@ -611,7 +609,7 @@ def test_plain_values(configured: Callable[[str], Config]) -> None:
     assert config.unused_suppressions is None
     assert config.peers == {"hadolint", "trivy"}
     assert (config.max_file_size, config.unit_timeout) == (1024 * 1024, 2.5)
-    assert config.settings("kubernetes") == {"version": "1.34"}
+    assert config.settings("kubernetes") == {}
     assert config.settings("npm") == {"max-map-size": 1000}
     assert config.settings("compose") == {}
     assert config.output_format == "concise"
@@ -717,8 +715,6 @@ require-digest = true
 policy = "never"
 [kinds]
 "x" = "skip"
-[kubernetes]
-version = "1.34"
 [output]
 format = "json"
 """

@@ -57,13 +57,13 @@ def command(code: str, name: str) -> int:
     unpinned-base-image, not check-image.
     """
     from iachygiene.rule import all_rules
-    from iachygiene.selection import LANGUAGE_OF
+    from iachygiene.rule import LANGUAGES
 
     code = code.upper()
     prefix = code.rstrip("0123456789")
     length = 4 if prefix == "DF" else 3
-    if prefix not in LANGUAGE_OF or len(code) - len(prefix) != length:
-        known = ", ".join(LANGUAGE_OF)
+    if prefix not in LANGUAGES or len(code) - len(prefix) != length:
+        known = ", ".join(LANGUAGES)
         raise click.UsageError(
             f"`{code}` is no code\nhint: one of {known}, then three digits (four for DF)"
         )
@@ -78,7 +78,7 @@ def command(code: str, name: str) -> int:
             raise click.UsageError(f"{rule.code} {rule.name} is there already")
     alike = [rule for rule in known_rules if rule.code.startswith(prefix)]
     near = _nearest(code, alike)
-    language = LANGUAGE_OF[prefix]
+    language = LANGUAGES[prefix]
     module = near.check.__module__ if near else f"iachygiene.rules.{language}.<theme>"
     unit = near.unit.__name__ if near else _UNITS[language]
     argument = re.sub(r"(?<!^)(?=[A-Z])", "_", unit).lower().rpartition("_")[2]

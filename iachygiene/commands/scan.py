@@ -126,8 +126,10 @@ def _scan(paths: Sequence[str], given: Mapping[str, Any], common: Common) -> int
         raise click.UsageError(f"no such file or directory: {missing.args[0]}") from None
     config = _configuration(place.root, given, common)
     if given["show_config"]:
+        from iachygiene.report.escape import clean
+
         for name, value, origin in config.described():
-            click.echo(f"{name} = {value!r}  # {origin}")
+            click.echo(clean(f"{name} = {value!r}  # {origin}"))
         return 0
     if not (common.quiet or given["hook"]):
         for note in place.listing.notes:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from iachygiene.model import WHOLE_FILE, Finding, Fix, Location, Result, Severity, SourceFile
 from iachygiene.rule import Rule, get
-from iachygiene.selection import LANGUAGE_OF
+from iachygiene.rule import LANGUAGES
 
 LEVELS: Mapping[Severity, str] = {
     Severity.ERROR: "error",
@@ -51,7 +51,7 @@ def name_of(code: str) -> str:
 
 def kind_of(code: str) -> str:
     """The kind that a rule belongs to, by the prefix of its code."""
-    return LANGUAGE_OF.get(code.rstrip("0123456789"), "")
+    return LANGUAGES.get(code.rstrip("0123456789"), "")
 
 
 def is_sensitive(code: str) -> bool:
