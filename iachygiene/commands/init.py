@@ -190,15 +190,15 @@ def _value_of(mapping: Any, key: str) -> Any:
 
 
 def _has_hook(repos: Any) -> bool:
-    for item in repos.value if isinstance(repos.value, list) else ():
-        if not isinstance(item.value, list):
+    for item in repos.value if repos.id == "sequence" else ():
+        if item.id != "mapping":
             continue
         address = _value_of(item, "repo")
         if address is not None and str(address.value).removesuffix(".git").endswith("/iachygiene"):
             return True
         hooks = _value_of(item, "hooks")
-        for hook in hooks.value if hooks is not None and isinstance(hooks.value, list) else ():
-            name = _value_of(hook, "id") if isinstance(hook.value, list) else None
+        for hook in hooks.value if hooks is not None and hooks.id == "sequence" else ():
+            name = _value_of(hook, "id") if hook.id == "mapping" else None
             if name is not None and name.value in (HOOK, HOOK + "-fix", HOOK + "-all"):
                 return True
     return False
