@@ -345,7 +345,7 @@ class Tool(NamedTuple):
         env = environment(search_path(root)[0], {**self.variables, **(variables or {})})
         limit = self.timeout if timeout is None else timeout
         running = Running([program.path, *arguments], cwd=cwd, env=env, timeout=limit)
-        version = self._version(program, env)
+        version = self._version(program, env, root)
         run = _judged(running.wait(), program, known, limit)._replace(version=version)
         if run.answered and (version is None or not _reaches(version, self.at_least)):
             return run._replace(
@@ -368,14 +368,14 @@ class Tool(NamedTuple):
             hint=f'install {self.title}, or set tools.{self.name}.policy = "never"',
         )
 
-    def _version(self, program: Program, env: Mapping[str, str]) -> str | None:
+    def _version(self, program: Program, env: Mapping[str, str], cwd: str) -> str | None:
         from threading import Lock
 
         lock = _VERSION_LOCKS.setdefault(program.path, Lock())
         with lock:
             if program.path not in _VERSIONS:
                 arguments = [program.path, *self.version]
-                ended = Running(arguments, cwd="/", env=env, timeout=VERSION_TIMEOUT).wait()
+                ended = Running(arguments, cwd=cwd, env=env, timeout=VERSION_TIMEOUT).wait()
                 said = None if ended.timed_out or ended.code else self.read_version(ended.stdout)
                 _VERSIONS[program.path] = said
             return _VERSIONS[program.path]

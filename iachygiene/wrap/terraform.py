@@ -44,7 +44,7 @@ BATCH = 4 * 1024 * 1024
 
 _FORMAT_CODES = frozenset((0, 2))
 _CANARY = ("canary.tf", b"a=1\n", b"a = 1\n")
-_PLACE = re.compile(r"[ │|]*on (f[0-9]{6}\.tf) line ([0-9]{1,9})")
+_PLACE = re.compile(r"[ │|]*on (?:.*/)?(f[0-9]{6}\.tf) line ([0-9]{1,9})")
 _SUMMARY = re.compile(r"[ │|]*Error: (.*)")
 # From the worst: what a status of many runs says.
 _ORDER = ("crashed", "timed-out", "garbage", "too-old", "missing", "findings", "ok")
@@ -146,10 +146,10 @@ def _format_batch(
         for name, file in names.items():
             _write(directory, name, file.data)
         run = TERRAFORM.run(
-            *("fmt", "-list=false", "-write=true", "-no-color", "."),
+            *("fmt", "-list=false", "-write=true", "-no-color", directory),
             program=program,
             root=root,
-            cwd=directory,
+            cwd=root,  # where managers of versions look for the one to start
             known=_FORMAT_CODES,
             timeout=timeout,
         )

@@ -3,7 +3,7 @@
 It runs in place, because relative modules and `file()` have to resolve, but its data
 directory is a temporary one outside the tree. Local modules are made known there without
 `init`; what would need `init` for more is said to be unchecked, never to be wrong. Output:
-https://developer.hashicorp.com/terraform/internals/machine-readable-ui
+https://developer.hashicorp.com/terraform/cli/commands/validate#json-output-format
 """
 
 from __future__ import annotations
