@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import yaml
 
 import iachygiene
 from iachygiene.discover import hook_exclude, hook_pattern
+from iachygiene.rule import all_rules
 
 TOP = Path(__file__).parent.parent
 HOOKS: list[dict[str, Any]] = yaml.safe_load(
@@ -70,6 +72,41 @@ def test_the_readme_lists_the_hooks_in_the_order_of_the_manifest() -> None:
     readme = (TOP / "README.md").read_text(encoding="utf-8")
     section = readme.partition("\n### Hooks\n")[2].partition("\n#")[0]
     assert re.findall(r"^\| `([a-z-]+)` \|", section, re.MULTILINE) == list(BY_ID)
+
+
+def test_the_readme_shows_what_the_program_prints(update: bool) -> None:
+    file = TOP / "README.md"
+    readme = file.read_text(encoding="utf-8")
+    start, _, rest = readme.partition("```console\n$ iachygiene ")
+    block, _, end = rest.partition("```\n")
+    command, _, picture = block.partition("\n")
+    printed = subprocess.run(
+        [sys.executable, "-I", "-m", "iachygiene", *command.split()],
+        cwd=TOP,
+        env={**os.environ, "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    ).stdout
+    printed = re.sub(r"in \d+\.\d+ s", "in 0.09 s", printed)
+    if update:
+        picture = printed
+        text = f"{start}```console\n$ iachygiene {command}\n{printed}```\n{end}"
+        file.write_text(text, encoding="utf-8")
+    assert printed == picture, "look, then: pytest --update"
+
+
+def test_the_readme_counts_the_rules() -> None:
+    readme = (TOP / "README.md").read_text(encoding="utf-8")
+    counts = re.findall(r"^\| [^|]+ \| `([A-Z0-9]+)` \| (\d+) \| (\d+) \|$", readme, re.MULTILINE)
+    rules = [(rule.code.rstrip("0123456789"), rule.fixable) for rule in all_rules()]
+    prefixes = {prefix for prefix, _ in rules}
+    assert {prefix: (int(every), int(fixable)) for prefix, every, fixable in counts} == {
+        prefix: (sum(one == prefix for one, _ in rules), rules.count((prefix, True)))
+        for prefix in prefixes
+    }
+    assert f"| all | | {len(rules)} | {sum(fixable for _, fixable in rules)} |" in readme
 
 
 @pytest.mark.parametrize("identifier", FILES)

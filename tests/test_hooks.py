@@ -141,6 +141,24 @@ def test_a_finding_related_to_a_given_file_is_reported(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("path", ["web/dist/web.js.map", "web/dist/web.js"])
+def test_a_package_is_judged_when_only_a_file_of_its_build_is_given(
+    path: str, tmp_path: Path
+) -> None:
+    repository(tmp_path, {**BAD, "web/dist/web.js": "export {};\n//# sourceMappingURL=gone.map\n"})
+    done = hook("npm-sourcemaps", tmp_path, "--format", "concise", path)
+    assert {line.partition(":")[0] for line in done.stdout.splitlines()} == {path}
+
+
+def test_a_dockerfile_is_judged_when_only_its_ignore_file_is_given(tmp_path: Path) -> None:
+    repository(
+        tmp_path,
+        {"Dockerfile": "FROM scratch\nCOPY . /app\n", ".dockerignore": "x\n", ".env": "A=1\n"},
+    )
+    done = hook("dockerfile-hygiene", tmp_path, "--format", "concise", ".dockerignore")
+    assert "DF5102" in codes(done)
+
+
 def test_files_that_were_not_given_are_not_reported(tmp_path: Path) -> None:
     repository(tmp_path, BAD)
     done = hook("iachygiene", tmp_path, "--format", "concise", "--engine", "builtin", "Dockerfile")
