@@ -419,6 +419,23 @@ def test_diagnostics_have_their_places_in_code_points(root: Path, terraform: str
 
 
 @pytest.mark.needs_terraform
+@pytest.mark.parametrize(
+    ("text", "about"),
+    [
+        ('resource "terraform_data" "a" {\n  input = var.x\n}\n', "resource terraform_data.a"),
+        ('output "a" {\n  value = var.x\n}\n', "output a"),
+        ("locals {\n  a = var.x\n}\n", "locals"),
+        ("nonsense = 1\n", ""),
+    ],
+)
+def test_diagnostics_name_the_block_they_are_about(
+    text: str, about: str, root: Path, terraform: str
+) -> None:
+    write(root, main=text)
+    assert [one.object for one in diagnostics(said(root, VALIDATE, terraform))] == [about]
+
+
+@pytest.mark.needs_terraform
 def test_local_modules_are_validated_without_init(root: Path, terraform: str) -> None:
     write(
         root,

@@ -108,7 +108,7 @@ class Quirk(NamedTuple):
 class Diagnostic(NamedTuple):
     """One diagnostic of `validate`. `severity` is "error" or "warning".
 
-    `object` is the address of the resource, where the program gives it.
+    `object` is the block it is about, where the program names it.
     """
 
     severity: str

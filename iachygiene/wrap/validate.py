@@ -263,9 +263,7 @@ class _Validator:
             if not self._parses(place.path):
                 continue
             severity = "warning" if one.get("severity") == "warning" else "error"
-            diagnostic = Diagnostic(
-                severity, summary, _text(one, "detail"), place, _text(one, "address")
-            )
+            diagnostic = Diagnostic(severity, summary, _text(one, "detail"), place, _object(one))
             # The first of several at one place is the cause of the others.
             key = place.labelled(severity if place.span != Span(0, 0) else severity + summary)
             found.setdefault(key, diagnostic)
@@ -350,6 +348,14 @@ def _line(diagnostic: Mapping[str, Any]) -> tuple[str, str]:
 def _text(table: Mapping[str, Any], key: str) -> str:
     value = table.get(key)
     return value if isinstance(value, str) else ""
+
+
+def _object(diagnostic: Mapping[str, Any]) -> str:
+    """The block that a diagnostic is about, in the words of `Block.object`; empty without one."""
+    snippet = diagnostic.get("snippet")
+    header = _text(snippet, "context") if isinstance(snippet, dict) else ""
+    kind, *labels = header.replace('"', "").split()[:4] or [""]
+    return f"{kind} {'.'.join(labels)}" if labels else kind
 
 
 def _place(diagnostic: Mapping[str, Any], directory: str, tree: Tree) -> Location | None:
