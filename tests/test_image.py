@@ -135,7 +135,7 @@ def test_any_text_is_read_and_its_parts_lie_inside(text: str) -> None:
 
 @pytest.mark.parametrize("unit", ["${", "{{", "a-", "a.", "$", "<", "@", ":", "/"])
 def test_time_grows_linearly_with_the_length_of_a_reference(unit: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     image = read(unit * 30_000)
     reference_problem(image)
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5

@@ -415,8 +415,8 @@ class _Reader:
             elif name == "escape" and found[2] not in ("\\", "`"):
                 self.trouble(f'"{found[2]}" cannot be the escape character', span)
             known.setdefault(name, found[2])
-        if known.get("escape") == "`":
-            self.escape = self.dockerfile.escape = "`"
+            if known.get("escape") == "`":
+                self.escape = self.dockerfile.escape = "`"
         return len(self.lines)
 
     def instruction(self, line: int) -> int:

@@ -19,7 +19,7 @@ _TOKEN = re.compile(r"[^ \t\r\v\f]+")
 _JSON_STRING = re.compile(r'[ \t\r\n]*"((?:[^"\\]|\\.)*)"[ \t\r\n]*')
 _JSON_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)")
 _JSON_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
-_SCRIPT_STOP = re.compile(r"<<(?=[ \t])")
+_SCRIPT_STOP = re.compile(r"(?<!<)<<(?=[ \t])")
 _FLAG = re.compile(r"--([A-Za-z][\w-]*)(?:=((?:[^\s\"']|\"[^\"]*\"|'[^']*')*))?(?!\S)")
 _WORDS = {
     "\\": re.compile(r"(?:[^\s\"'\\]|\"(?:[^\"\\]|\\.)*\"|'[^']*'|\\.)+", re.DOTALL),
@@ -74,7 +74,7 @@ class Instruction:
     `rest`, behind the flags. `extent` runs to the end of the last here-document.
     """
 
-    __slots__ = ("extent", "flags", "heredocs", "keyword", "object", "rest", "text")
+    __slots__ = ("escape", "extent", "flags", "heredocs", "keyword", "object", "rest", "text")
 
     def __init__(self, keyword: str, text: Text, rest: int, shape: Shape) -> None:
         self.keyword = keyword
@@ -83,6 +83,7 @@ class Instruction:
         self.flags = shape.flags
         self.heredocs = shape.heredocs
         self.extent = shape.extent
+        self.escape = shape.escape
         self.object = ""
 
     @property
@@ -100,7 +101,7 @@ class Instruction:
         """Everything behind the flags as one word: what USER or WORKDIR name."""
         string = self.text.string
         end = max(len(string.rstrip()), self.rest)
-        return Word(self.text, self.rest, end, unquoted(string[self.rest : end]), True)
+        return Word(self.text, self.rest, end, unquoted(string[self.rest : end], self.escape), True)
 
     @property
     def words(self) -> list[Word]:
@@ -111,7 +112,13 @@ class Instruction:
         """The arguments between blanks; quotes do not join them, as Docker has it."""
         string = self.text.string
         return [
-            Word(self.text, found.start(), found.end(), unquoted(found[0]), "$" not in found[0])
+            Word(
+                self.text,
+                found.start(),
+                found.end(),
+                unquoted(found[0], self.escape),
+                "$" not in found[0],
+            )
             for found in _TOKEN.finditer(string, self.rest)
         ]
 
@@ -236,7 +243,7 @@ class Variables(Instruction):
 
     def __init__(self, keyword: str, text: Text, rest: int, shape: Shape) -> None:
         super().__init__(keyword, text, rest, shape)
-        words = list(self._quoted_words(shape.escape))
+        words = list(self._quoted_words(self.escape))
         if keyword != "ARG" and "=" not in words[0].raw:
             self.pairs = [self._legacy_pair(words)]
             return
@@ -269,15 +276,17 @@ class Variables(Instruction):
             raise Refused(f'{self.keyword} takes pairs, "{words[0].raw}" has no value', words[0])
         string = self.text.string
         start, end = words[1]._start, len(string.rstrip())
-        return Pair(words[0], Word(self.text, start, end, unquoted(string[start:end]), True))
+        return Pair(
+            words[0], Word(self.text, start, end, unquoted(string[start:end], self.escape), True)
+        )
 
     def _pair(self, word: Word, equals: int) -> Pair:
         if equals == -1:
             return Pair(word, None)
         start, end = word._start, word._end
         raw = word.raw
-        name = Word(self.text, start, start + equals, unquoted(raw[:equals]), True)
-        text = unquoted(raw[equals + 1 :])
+        name = Word(self.text, start, start + equals, unquoted(raw[:equals], self.escape), True)
+        text = unquoted(raw[equals + 1 :], self.escape)
         return Pair(name, Word(self.text, start + equals + 1, end, text, "$" not in raw))
 
 
@@ -364,15 +373,16 @@ def build(text: Text, heredocs: list[Heredoc], extent: Span, escape: str) -> Ins
     found = _TOKEN.match(string)
     keyword = found[0].upper() if found else ""
     kind = _KINDS.get(keyword)
+    end = found.end() if found else 0
     if kind is None:
-        place = Word(text, 0, len(keyword), keyword, True)
-        raise Refused(f'unknown instruction "{string[: len(keyword)]}"', place)
-    rest = _skip_blanks(string, len(keyword))
+        place = Word(text, 0, end, keyword, True)
+        raise Refused(f'unknown instruction "{string[:end]}"', place)
+    rest = _skip_blanks(string, end)
     flags: list[Flag] = []
     if keyword in _WITH_FLAGS:
         while flag := _FLAG.match(string, rest):
             place_of_flag = text.location(rest, flag.end())
-            flags.append(Flag(flag[1], unquoted(flag[2] or ""), place_of_flag))
+            flags.append(Flag(flag[1], unquoted(flag[2] or "", escape), place_of_flag))
             rest = _skip_blanks(string, flag.end())
     if rest >= len(string):
         raise Refused(f"{keyword} has no argument")
