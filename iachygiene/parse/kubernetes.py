@@ -374,8 +374,8 @@ def _is_configuration(root: yaml.Mapping, api_version: str, kind: str) -> bool:
 class ManifestSet:
     """The manifests that cross-object rules see together.
 
-    `complete` says that every file of the set could be read: where one could not, what
-    seems to be missing may be in it.
+    `complete` says that every file of the set could be read and no kustomization takes from
+    elsewhere: otherwise, what seems to be missing may be there.
     """
 
     __slots__ = ("_by_label", "_selected", "complete", "directory", "manifests", "objects", "pods")
@@ -494,14 +494,16 @@ def quantity(text: str) -> Fraction | None:
 class Kustomization:
     """A kustomization file. Paths are resolved; what leads out of the tree is left out.
 
-    `resources` and `components` may be files or directories.
+    `resources` and `components` may be files or directories. `complete` says that nothing
+    comes from a remote base or a chart.
     """
 
-    __slots__ = ("components", "directory", "patches", "resources", "root")
+    __slots__ = ("complete", "components", "directory", "patches", "resources", "root")
 
     def __init__(self, path: str, root: yaml.Mapping) -> None:
         self.root = root
         self.directory = dirname(path)
+        self.complete = "helmCharts" not in root and "helmChartInflationGenerator" not in root
         self.resources = [*self._listed("resources"), *self._listed("bases")]
         self.components = list(self._listed("components"))
         self.patches = [
@@ -515,14 +517,16 @@ class Kustomization:
         ]
 
     def _listed(self, field: str, key: str = "") -> Iterator[str]:
-        items = self.root.sequence(field)
-        for item in items or ():
+        for item in self.root.sequence(field) or ():
             node = item.scalar(key) if key and type(item) is yaml.Mapping else item
             text = node.text if type(node) is yaml.Scalar else ""
-            if text and "\n" not in text and not _is_remote(text):
-                path = normpath(f"{self.directory}/{text}" if self.directory else text)
-                if not path.startswith(("..", "/")):
-                    yield "" if path == "." else path
+            if not text or "\n" in text:
+                continue
+            path = normpath(f"{self.directory}/{text}" if self.directory else text)
+            if _is_remote(text) or path.startswith(("..", "/")):
+                self.complete = False
+            else:
+                yield "" if path == "." else path
 
     @property
     def pinned_images(self) -> Iterator[str]:
@@ -735,6 +739,7 @@ def _units(
     ]
     yield from manifests
     if manifests:
+        complete = complete and all(one.complete for one in kustomizations.values())
         yield ManifestSet(directory, manifests, complete)
 
 

@@ -426,6 +426,21 @@ def test_kustomization_that_names_no_directory_here_joins_nothing(text: str) -> 
     assert [directory for directory, _ in jobs(files)] == ["base", "prod"]
 
 
+@pytest.mark.parametrize(
+    ("text", "complete"),
+    [
+        ("resources: [a.yaml]", True),
+        ("resources: [a.yaml, https://example.com/base]", False),
+        ("resources: [a.yaml]\nhelmCharts: [{name: redis}]", False),
+        ("resources: [a.yaml]\ncomponents: [../../outside]", False),
+        ("resources: [a.yaml]\npatches: [{patch: '[{op: add}]'}]", True),
+    ],
+)
+def test_set_is_complete_if_nothing_comes_from_elsewhere(text: str, complete: bool) -> None:
+    files = {"kustomization.yaml": text, "a.yaml": DEPLOYMENT}
+    assert manifest_set(files).complete is complete
+
+
 def test_kustomizations_in_a_circle_are_one_job() -> None:
     files = {
         "a/kustomization.yaml": "resources: [../b]\nnamespace: x\n",
