@@ -124,8 +124,8 @@ def locate(paths: Sequence[str], start: str = ".", *, gitignore: bool = True) ->
     """The root that holds all paths, what is in focus there, and the listing of its files.
 
     Paths are relative to `start`. The root is the repository around them; where there is
-    none it is `start` if that holds them all, else the directory that does. Raises
-    FileNotFoundError with the name of a path that does not exist.
+    none it is a directory that is named alone, else `start` if that holds them all, else the
+    directory that does. Raises FileNotFoundError with the name of a path that is not there.
     """
     named = [os.path.normpath(os.path.join(start, path)) for path in paths]
     for given, path in zip(paths, named, strict=True):
@@ -143,7 +143,8 @@ def locate(paths: Sequence[str], start: str = ".", *, gitignore: bool = True) ->
     around = os.path.commonpath(tops) if tops else start
     root = toplevel(around)
     if root is None:
-        root = start if _relative(around, start) is not None else around
+        alone = len(real) == 1 and os.path.isdir(around) and real[0] == around
+        root = around if alone or _relative(around, start) is None else start
     files: list[str] = []
     directories: list[str] = []
     for path in real:

@@ -105,6 +105,11 @@ def test_root_without_git_is_where_one_started(tmp_path: Path) -> None:
     assert place.focus.files == place.explicit == frozenset({"sub/a.tf"})
 
 
+def test_directory_named_alone_is_the_root_where_there_is_no_git(tmp_path: Path) -> None:
+    make(tmp_path, "sub/a.tf")
+    assert locate(["sub"], str(tmp_path)).root == str(tmp_path / "sub")
+
+
 def test_whole_root_as_a_path_is_everything(tmp_path: Path) -> None:
     make(tmp_path, "sub/a.tf")
     assert locate(["."], str(tmp_path)).focus == Focus()
