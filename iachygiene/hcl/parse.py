@@ -692,15 +692,22 @@ class _Builder:
         elif kind == "(":
             inner = self.expression()
             node = Parens(start, self.take(), inner)
-        elif kind == "[":
-            node = self.sequence(start)
-        elif kind == "{":
-            node = self.object(start)
+        elif kind == "[" or kind == "{":
+            if kind == "{":
+                self.skip_newlines()
+            if self.kinds[self.at] == scan.FOR:
+                node = self.for_expression(start)
+            else:
+                node = self.tuple(start) if kind == "[" else self.object(start)
         else:
             node = self.template(first)
         if self.kinds[self.at] in _STEPS:
             steps = self.steps()
-            node = Access(start, steps[-1].end, node, steps)
+            if isinstance(node, Reference):
+                node.steps = steps
+                node.end = steps[-1].end
+            else:
+                node = Access(start, steps[-1].end, node, steps)
         for sign in range(first - 1, at - 1, -1):
             node = Unary(self.starts[sign], self.texts[sign], node)
         return node
@@ -711,7 +718,7 @@ class _Builder:
         return self.ends[self.at - 1]
 
     def named(self, first: int) -> Expression:
-        """A constant, a reference or a call."""
+        """A constant, a call, or a name without its steps."""
         name = self.texts[first]
         start, end = self.starts[first], self.ends[first]
         while self.kinds[self.at] == scan.NAMESPACE:
@@ -730,10 +737,7 @@ class _Builder:
             return Call(start, self.take(), name, end, args, expand)
         if self.kinds[first] == scan.CONSTANT:
             return Literal(start, end, _CONSTANTS[name])
-        if self.kinds[self.at] not in _STEPS:
-            return Reference(start, end, name, end, [])
-        steps = self.steps()
-        return Reference(start, steps[-1].end, name, end, steps)
+        return Reference(start, end, name, end, [])
 
     def steps(self) -> list[Step]:
         steps: list[Step] = []
@@ -760,10 +764,7 @@ class _Builder:
                 steps.append(Attr(start, end, self.texts[at]))
         return steps
 
-    def sequence(self, start: int) -> Expression:
-        """What stands behind `[`: a list or a for expression."""
-        if self.kinds[self.at] == scan.FOR:
-            return self.for_expression(start)
+    def tuple(self, start: int) -> Tuple:
         items = []
         while self.kinds[self.at] != "]":
             items.append(self.expression())
@@ -771,11 +772,7 @@ class _Builder:
                 self.at += 1
         return Tuple(start, self.take(), items)
 
-    def object(self, start: int) -> Expression:
-        """What stands behind `{`: an object or a for expression."""
-        self.skip_newlines()
-        if self.kinds[self.at] == scan.FOR:
-            return self.for_expression(start)
+    def object(self, start: int) -> Object:
         items = []
         while self.kinds[self.at] != "}":
             key = self.expression()
@@ -788,18 +785,19 @@ class _Builder:
             self.skip_newlines()
         return Object(start, self.take(), items)
 
-    def for_head(self) -> tuple[list[Name], Expression]:
-        """From `for` to the end of the collection."""
+    def variables(self) -> list[Name]:
+        """From `for` to the `in` behind its variables."""
         variables: list[Name] = []
         while not variables or self.texts[self.at] == ",":
             at = self.at + 1
             variables.append(Name(self.starts[at], self.ends[at], self.texts[at]))
             self.at = at + 1
         self.at += 1
-        return variables, self.expression()
+        return variables
 
     def for_expression(self, start: int) -> For:
-        variables, collection = self.for_head()
+        variables = self.variables()
+        collection = self.expression()
         self.at += 1
         key: Expression | None = None
         value = self.expression()
@@ -856,7 +854,8 @@ class _Builder:
         start = self.starts[at]
         self.at += 1
         if self.kinds[self.at] == scan.FOR:
-            variables, collection = self.for_head()
+            variables = self.variables()
+            collection = self.expression()
             self.at += 1
             body = self.parts(quoted)
             self.at += 2
