@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from iachygiene.files import Tree
-from iachygiene.git import Refusal, list_files, toplevel
+from iachygiene.git import Refusal, start_listing, toplevel
 from iachygiene.model import Broken, Job, Trouble, Unchecked
 
 
@@ -103,13 +103,45 @@ class Focus(NamedTuple):
         return any(not top or path.startswith(top + "/") for top in self.directories)
 
 
-class Place(NamedTuple):
-    """Where a scan happens. `explicit` are the files that were named one by one."""
+class Place:
+    """Where a scan happens. `explicit` are the files that were named one by one.
 
-    root: str
-    focus: Focus
-    explicit: frozenset[str]
-    listing: Listing
+    Git starts to list the files when the place is found, and is waited for when they are
+    asked for: imports fit in between.
+    """
+
+    __slots__ = ("_gitignore", "_listing", "_pending", "explicit", "focus", "root")
+
+    def __init__(self, root: str, focus: Focus, explicit: frozenset[str], gitignore: bool) -> None:
+        self.root = root
+        self.focus = focus
+        self.explicit = explicit
+        self._gitignore = gitignore
+        self._listing: Listing | None = None
+        in_git = gitignore and toplevel(root) is not None
+        self._pending = start_listing(root) if in_git else None
+
+    @property
+    def listing(self) -> Listing:
+        """The files of the root as git lists them, or as the walk does where git does not tell."""
+        if self._listing is None:
+            listing = self._listed()
+            self._listing = _with_ignored(listing, self.root, self.focus)
+        return self._listing
+
+    def _listed(self) -> Listing:
+        notes: tuple[Unchecked, ...] = ()
+        if self._pending is not None:
+            found = self._pending.result()
+            if not isinstance(found, Refusal):
+                count = len(found.submodules)
+                if count:
+                    notes = (Unchecked("submodules", "submodule", f"{count} not entered"),)
+                return Listing(found.paths, from_git=True, notes=notes)
+            detail = f"{found.detail}; the files were listed without it"
+            notes = (Unchecked("git", "git", detail),)
+        paths = list(walk(self.root, gitignore=self._gitignore))
+        return Listing(paths, from_git=False, notes=notes)
 
 
 class Discovered(NamedTuple):
@@ -121,7 +153,7 @@ class Discovered(NamedTuple):
 
 
 def locate(paths: Sequence[str], start: str = ".", *, gitignore: bool = True) -> Place:
-    """The root that holds all paths, what is in focus there, and the listing of its files.
+    """The root that holds all paths, and what is in focus there.
 
     Paths are relative to `start`. The root is the repository around them; where there is
     none it is a directory that is named alone, else `start` if that holds them all, else the
@@ -153,24 +185,7 @@ def locate(paths: Sequence[str], start: str = ".", *, gitignore: bool = True) ->
     focus = Focus(frozenset(files), () if "" in directories else tuple(sorted(directories)))
     if "" in directories:
         focus = Focus()
-    listing = listing_of(root, gitignore=gitignore)
-    return Place(root, focus, frozenset(files), _with_ignored(listing, root, focus))
-
-
-def listing_of(root: str, *, gitignore: bool = True) -> Listing:
-    """The files of a root as git lists them, or as the walk does where git does not tell."""
-    if not gitignore:
-        return Listing(list(walk(root, gitignore=False)), from_git=False)
-    if toplevel(root) is None:
-        return Listing(list(walk(root)), from_git=False)
-    found = list_files(root)
-    if isinstance(found, Refusal):
-        note = Unchecked("git", "git", f"{found.detail}; the files were listed without it")
-        return Listing(list(walk(root)), from_git=False, notes=(note,))
-    notes: tuple[Unchecked, ...] = ()
-    if found.submodules:
-        notes = (Unchecked("submodules", "submodule", f"{len(found.submodules)} not entered"),)
-    return Listing(found.paths, from_git=True, notes=notes)
+    return Place(root, focus, frozenset(files), gitignore)
 
 
 def _relative(path: str, root: str) -> str | None:

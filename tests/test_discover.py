@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from iachygiene.discover import Focus, kind_by_contents, kind_by_name, listing_of, locate, walk
+from iachygiene.discover import Focus, kind_by_contents, kind_by_name, locate, walk
 
 
 def make(root: Path, *names: str) -> None:
@@ -85,7 +85,7 @@ def test_walk_lists_what_git_lists(tmp_path: Path) -> None:
     (tmp_path / "sub" / ".gitignore").write_text("!c.log\ndeep/\n")
     walked = list(walk(str(tmp_path)))
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
-    listing = listing_of(str(tmp_path))
+    listing = locate(["."], str(tmp_path)).listing
     assert listing.from_git
     assert sorted(listing.paths) == sorted(walked)
 

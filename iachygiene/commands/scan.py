@@ -131,14 +131,14 @@ def _scan(paths: Sequence[str], given: Mapping[str, Any], common: Common) -> int
         for name, value, origin in config.described():
             click.echo(clean(f"{name} = {value!r}  # {origin}"))
         return 0
-    if not (common.quiet or given["hook"]):
-        for note in place.listing.notes:
-            click.echo(f"note: {note.what}: {note.detail}", err=True)
     options = _options(place, given)
     if given["show_files"]:
         return _show_files(place, config, options)
     from iachygiene.engine import run
 
+    if not (common.quiet or given["hook"]):
+        for note in place.listing.notes:
+            click.echo(f"note: {note.what}: {note.detail}", err=True)
     scan = run(place.root, place.listing, config, options)
     return _finish(scan, place, config, given, common)
 
