@@ -11,6 +11,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from math import isinf
 from typing import Any, NamedTuple, TypeAlias
 
 from iachygiene.model import Broken, Comment, Location, SourceFile, Span, Trouble
@@ -256,7 +257,7 @@ _NULLS = frozenset(("", "~", "null", "Null", "NULL"))
 _TRUE = frozenset(("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"))
 _FALSE = frozenset(("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"))
 _PROPERTIES = re.compile(r"(?:[&!]\S*\s*)+")
-_INTEGER = re.compile(r"[-+]?(?:0b[01]+|0o[0-7]+|0x[0-9a-fA-F]+|[0-9]+)")
+_INTEGER = re.compile(r"[-+]?(?:0[bB][01]+|0[oO][0-7]+|0[xX][0-9a-fA-F]+|[0-9]+)")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _INFINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 
@@ -272,30 +273,27 @@ def resolve(text: str) -> ScalarValue:
         return True if text in _TRUE else False if text in _FALSE else text
     if text[0] not in "0123456789+-." or len(text) > 400:
         return text
-    digits = text.replace("_", "")
+    digits = text if text[0] == "." else text.replace("_", "")
     if _INTEGER.fullmatch(digits):
-        return _number(digits)
+        number = _integer(digits)
+        if number is not None:
+            return number
     if _FLOAT.fullmatch(digits):
-        return float(digits)
-    if _INFINITE.fullmatch(text):
-        return float(text.replace(".", ""))
-    return text
+        value = float(digits)
+        return text if isinf(value) else value
+    return float(text.replace(".", "")) if _INFINITE.fullmatch(text) else text
 
 
-def _number(digits: str) -> int | float | str:
+def _integer(digits: str) -> int | None:
+    """The value of an integer that 64 bits hold, None for others and for `089`."""
     unsigned = digits.lstrip("+-")
     if unsigned[0] == "0" and unsigned.isdigit() and len(unsigned) > 1:
         if not set(unsigned) <= set("01234567"):
-            return float(digits)
+            return None
         number = int(digits, 8)
     else:
         number = int(digits, 0)
-    if abs(number) < 1 << 64:
-        return number
-    try:
-        return float(number)
-    except OverflowError:
-        return digits
+    return number if -(1 << 63) <= number < 1 << 64 else None
 
 
 def _without_properties(text: str, start: int, end: int) -> Span:
