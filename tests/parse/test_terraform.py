@@ -356,7 +356,7 @@ def test_only_files_carry_comments(tmp_path: Path) -> None:
 
 TOKENS = st.sampled_from(
     [
-        *"{}[]()=,.:?\"\n#$%*-<>!~ ",
+        *'{}[]()=,.:?"\n#$%*-<>!~ ',
         *("a", "for", "in", "if", "${", "%{", "<<E\n", "E\n", 'module "x" ', "source = "),
         *("/*", "*/", "//", "\r\n", "é", "\ufeff", "1", "\\", "null"),
     ]
