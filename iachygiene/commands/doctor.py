@@ -106,10 +106,10 @@ def _configuration(root: str, common: Common) -> tuple[Config, Row]:
 
 def _kinds(root: str, config: Config) -> Mapping[str, int]:
     """Kinds and their number of files; "chart" counts what only helm can render."""
-    from iachygiene.discover import discover, listing_of
+    from iachygiene.discover import discover, locate
     from iachygiene.files import Tree
 
-    listing = listing_of(root, gitignore=config.respect_gitignore)
+    listing = locate([root], gitignore=config.respect_gitignore).listing
     tree = Tree(root, listed=frozenset(listing.paths), max_size=config.max_file_size)
     found = discover(tree, listing, excluded=config.excluded, kind_override=config.kind_of)
     counts: dict[str, int] = {}

@@ -125,6 +125,8 @@ def _scan(paths: Sequence[str], given: Mapping[str, Any], common: Common) -> int
     except FileNotFoundError as missing:
         raise click.UsageError(f"no such file or directory: {missing.args[0]}") from None
     config = _configuration(place.root, given, common)
+    if not config.respect_gitignore:
+        place = locate(named, gitignore=False)
     if given["show_config"]:
         from iachygiene.report.escape import clean
 
