@@ -332,3 +332,39 @@ def test_fix_never_breaks_a_file(items: list[str], indent: str, flow: bool) -> N
             after = fixed(text, finding.fix)
             assert [list(one.services) for one in projects(after)] == [["web", "db"]]
             assert found(compose_depends_on_not_healthy, after) == []
+
+
+ODD = st.sampled_from(
+    ["null", "[]", "{}", "3", "x", "'${y}'", "[null, 3, {a: b}]", "{a: [b]}", "true", "[a]"]
+)
+BODIES = st.dictionaries(
+    st.sampled_from(
+        [
+            *("image", "build", "extends", "user", "privileged", "volumes", "ports"),
+            *("depends_on", "healthcheck", "restart", "profiles", "provider"),
+        ]
+    ),
+    ODD,
+    max_size=6,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.dictionaries(st.sampled_from(["a", "b", "3"]), BODIES, max_size=3))
+def test_no_rule_stumbles_over_an_odd_shape(services: dict[str, dict[str, str]]) -> None:
+    bodies = (
+        f"  {name}: {{{', '.join(f'{key}: {value}' for key, value in body.items())}}}\n"
+        for name, body in services.items()
+    )
+    text = "services:\n" + "".join(bodies)
+    for check in (
+        compose_unpinned_image,
+        compose_privileged,
+        compose_docker_socket,
+        compose_runs_as_root,
+        compose_depends_on_not_healthy,
+        compose_healthcheck_missing,
+    ):
+        for finding in found(check, text):
+            start, end = finding.location.span
+            assert 0 <= start <= end <= len(text)

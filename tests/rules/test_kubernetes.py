@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from iachygiene.files import Tree
 from iachygiene.model import Finding, Severity
@@ -47,6 +49,10 @@ def found(check: Check, files: str | Mapping[str, str], **options: Any) -> list[
         if isinstance(unit, wanted)
         for finding in check(unit, **options)
     ]
+
+
+def flow(fields: Mapping[str, str]) -> str:
+    return "{" + ", ".join(f"{name}: {value}" for name, value in fields.items()) + "}"
 
 
 def flagged(text: str, finding: Finding) -> str:
@@ -481,3 +487,46 @@ def test_time_of_cross_object_rules_grows_with_the_number_of_objects() -> None:
         return time.process_time() - started
 
     assert seconds(800) < 24 * min(seconds(100) for _ in range(3)) + 0.05
+
+
+ODD = st.sampled_from(
+    ["null", "[]", "{}", "3", "x", "'{{ y }}'", "[null, 3, {a: b}]", "{a: [b]}", "true", "0"]
+)
+FIELDS = st.dictionaries(
+    st.sampled_from(
+        [
+            *("name", "image", "securityContext", "resources", "ports", "readinessProbe"),
+            *("restartPolicy", "volumeMounts", "env"),
+        ]
+    ),
+    ODD | st.just("{runAsUser: 0, runAsNonRoot: true, privileged: true}"),
+    max_size=5,
+)
+PODS = st.dictionaries(
+    st.sampled_from(["containers", "initContainers", "securityContext", "os", "nodeSelector"]),
+    ODD | st.lists(FIELDS.map(flow), max_size=3).map(lambda all: f"[{', '.join(all)}]"),
+    max_size=5,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(PODS, ODD, ODD, st.sampled_from(["Pod", "Service", "LimitRange"]))
+def test_no_rule_stumbles_over_an_odd_shape(
+    pod: dict[str, str], labels: str, selector: str, kind: str
+) -> None:
+    text = (
+        f"apiVersion: apps/v1\nkind: Deployment\nspec: {{selector: {selector}, template: "
+        f"{{metadata: {{labels: {labels}}}, spec: {flow(pod)}}}}}\n---\n"
+        f"apiVersion: v1\nkind: {kind}\nmetadata: {labels}\n"
+        f"spec: {{selector: {selector}, ports: {labels}}}\n"
+    )
+    for check in (
+        *ON_MANIFESTS,
+        service_pod_without_readiness,
+        container_without_health_check,
+        missing_resources,
+        service_selects_nothing,
+    ):
+        for finding in found(check, text):
+            start, end = finding.location.span
+            assert 0 <= start <= end <= len(text)
