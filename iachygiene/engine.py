@@ -17,11 +17,12 @@ from iachygiene.model import (
     Result,
     Severity,
     SourceFile,
-    ToolStatus,
 )
+from iachygiene.suppress import Suppression, suppress, with_verdict
 
 if TYPE_CHECKING:
     from iachygiene.config import Config
+    from iachygiene.programs import Programs
 
 _INCOMPLETE = frozenset(("timed-out", "crashed", "garbage"))
 _ABSENT = frozenset(("missing", "too-old"))
@@ -96,8 +97,7 @@ def run(root: str, listing: Listing, config: Config, options: Options) -> Scan:
     judged_at = perf_counter()
 
     def settle() -> Result:
-        statuses = programs.statuses(verdicts)
-        return _settle([*verdicts, whole, said], linked, found, statuses, tree, rules, options)
+        return _settle([*verdicts, whole, said], linked, found, programs, tree, rules, options)
 
     def judge_again(changed: frozenset[str]) -> Result:
         for index, job in enumerate(touched):
@@ -188,7 +188,7 @@ def _settle(
     verdicts: Sequence[Verdict],
     linked: Sequence[Verdict],
     found: Discovered,
-    statuses: Sequence[ToolStatus],
+    programs: Programs,
     tree: Tree,
     rules: Rules,
     options: Options,
@@ -200,18 +200,23 @@ def _settle(
     findings, muted = _muted_by_config(_without_duplicates(findings), rules)
     judged = empty_verdict()
     if options.suppressions:
-        findings, by_comment = _suppress(findings, verdicts, statuses, tree, rules, options, judged)
+        comments = [comment for verdict in verdicts for comment in verdict.comments]
+        findings, by_comment, suppressions = suppress(
+            findings, comments, today=options.today, require_reason=config.require_reason
+        )
         muted += by_comment
+        _judge_suppressions(suppressions, tree, rules, programs.ran, judged)
     findings = _give_way([*findings, *judged.findings], rules)
     kept = [one for one in findings if _shown(one, config, options.focus)]
     muted = [one for one in muted if _shown(one.finding, config, options.focus)]
     crashes = [crash for verdict in (*verdicts, project, judged) for crash in verdict.crashes]
     unchecked = sorted({one for verdict in verdicts for one in verdict.unchecked})
+    formatted = sum(verdict.counts.get("Formatting", 0) for verdict in verdicts)
     result = Result(
         findings=sorted(kept, key=_order),
         muted=sorted(muted, key=lambda one: _order(one.finding)),
         unchecked=unchecked,
-        tools=statuses,
+        tools=programs.statuses(formatted, {one.rule for one in kept}),
         crashes=sorted(crashes),
         counts=_counts(found.kinds, options.focus),
         config=config.file,
@@ -269,29 +274,13 @@ def _muted_by_config(
     return kept, muted
 
 
-def _suppress(
-    findings: Sequence[Finding],
-    verdicts: Sequence[Verdict],
-    statuses: Sequence[ToolStatus],
-    tree: Tree,
-    rules: Rules,
-    options: Options,
-    judged: Verdict,
-) -> tuple[list[Finding], list[Muted]]:
-    comments = [comment for verdict in verdicts for comment in verdict.comments]
-    if not comments:
-        return list(findings), []
-    from iachygiene.suppress import Suppression, suppress, with_verdict
-
-    kept, muted, suppressions = suppress(
-        findings, comments, today=options.today, require_reason=rules.config.require_reason
-    )
-    absent = any(status.status not in ("ok", "findings", "not-needed") for status in statuses)
+def _judge_suppressions(
+    suppressions: Sequence[Suppression], tree: Tree, rules: Rules, ran: bool, judged: Verdict
+) -> None:
     for suppression in suppressions:
-        unit = with_verdict(suppression, tree, rules.config, programs_ran=not absent)
+        unit = with_verdict(suppression, tree, rules.config, programs_ran=ran)
         for rule in rules.of("toolkit").get(Suppression, ()):
             run_rule(rule, unit, unit.location.path, rules.config, judged)
-    return kept, muted
 
 
 def _give_way(findings: Sequence[Finding], rules: Rules) -> list[Finding]:

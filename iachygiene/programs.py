@@ -5,7 +5,8 @@ Programs wait outside Python, so they run in a thread beside the rules.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
 from iachygiene import __version__
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
     from iachygiene.engine import Options
     from iachygiene.files import Tree
 
-_FORMAT_RULES = ("TF001", "TF002")
-_VALIDATE_RULES = ("TF501", "TF502")
+FORMAT = "terraform fmt"
+_FORMAT_RULES = frozenset(("TF001", "TF002"))
+_VALIDATE_RULES = frozenset(("TF501", "TF502"))
 
 
 class Programs:
@@ -95,22 +97,30 @@ class Programs:
                 verdict.unchecked.append(unit)
             elif not isinstance(unit, ToolStatus):
                 for rule in table.get(type(unit), ()):
-                    run_rule(rule, unit, "", self.config, verdict)
+                    run_rule(rule, unit, unit.location.path, self.config, verdict)
         return verdict
 
-    def statuses(self, verdicts: Iterable[Verdict]) -> list[ToolStatus]:
-        """How each program ended, in a fixed order; the built-in engine counts as one."""
+    @property
+    def ran(self) -> bool:
+        """Whether every program that was wanted gave its answer."""
+        answers = ("ok", "findings", "not-needed")
         said = [unit for unit in self._said if isinstance(unit, ToolStatus)]
-        if self.engine == "builtin":
-            count, found = 0, False
-            for verdict in verdicts:
-                count += verdict.counts.get("Formatting", 0)
-                found = found or any(one.rule in _FORMAT_RULES for one in verdict.findings)
-            if count:
-                status = "findings" if found else "ok"
-                said.append(
-                    ToolStatus("built-in", "terraform fmt", status, __version__, units=count)
-                )
+        return all(status.status in answers for status in said)
+
+    def statuses(self, formatted: int, reported: AbstractSet[str]) -> list[ToolStatus]:
+        """How each program ended, in a fixed order; the built-in engine counts as one.
+
+        `formatted` is the number of files it was given, `reported` are the codes of the
+        findings that are shown: what a program says of files out of focus is not among them.
+        """
+        said = [unit for unit in self._said if isinstance(unit, ToolStatus)]
+        if self.engine == "builtin" and formatted:
+            said.append(ToolStatus("built-in", FORMAT, "ok", __version__, units=formatted))
+        for index, status in enumerate(said):
+            if status.status in ("ok", "findings"):
+                rules = _FORMAT_RULES if status.check == FORMAT else _VALIDATE_RULES
+                word = "ok" if reported.isdisjoint(rules) else "findings"
+                said[index] = status._replace(status=word)
         return sorted(said, key=lambda status: status.check)
 
 

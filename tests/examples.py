@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
+
+import pytest
 
 from iachygiene.config import load
 from iachygiene.discover import locate
 from iachygiene.engine import Options, Scan, run
 from iachygiene.model import Finding
 from iachygiene.rule import Example, Rule, all_rules
+from iachygiene.tools import TERRAFORM
 
 
 class Case(NamedTuple):
@@ -50,6 +54,14 @@ def scan_example(case: Case, root: Path, *, fix: bool = False) -> Scan:
         config = config.with_command_line({"select": [case.rule.code]})
     options = Options(engine="builtin", fix=fix, unsafe_fixes=fix, workers=1, today="2026-01-01")
     return run(place.root, place.listing, config, options)
+
+
+def require_program(rule: Rule) -> None:
+    """Skip where the program that a rule needs is absent, fail where it has to be there."""
+    if rule.needs and TERRAFORM.find(os.devnull) is None:
+        if os.environ.get("IACHYGIENE_REQUIRE_TERRAFORM"):
+            pytest.fail(f"{rule.needs} is required here and not found")
+        pytest.skip(f"{rule.needs} is not installed")
 
 
 def of_rule(scan: Scan, rule: Rule) -> list[Finding]:

@@ -66,7 +66,7 @@ def test_written_file_keeps_its_mode_and_leaves_nothing_beside(tmp_path: Path) -
     write(str(tmp_path), "run.tf", b"a=1\n", b"a = 1\n")
     assert target.read_text() == "a = 1\n"
     assert target.stat().st_mode & 0o777 == 0o755
-    assert os.listdir(tmp_path) == ["run.tf"]
+    assert [path.name for path in tmp_path.iterdir()] == ["run.tf"]
 
 
 def test_file_that_changed_meanwhile_is_left_alone(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_file_with_two_names_keeps_both(tmp_path: Path) -> None:
     os.link(tmp_path / "a.tf", tmp_path / "b.tf")
     write(str(tmp_path), "a.tf", b"a=1\n", b"a = 1\n")
     assert (tmp_path / "b.tf").read_text() == "a = 1\n"
-    assert sorted(os.listdir(tmp_path)) == ["a.tf", "b.tf"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tf", "b.tf"]
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace", "open"])
@@ -113,7 +113,7 @@ def test_failing_system_call_leaves_the_file_and_no_other(
         write(str(tmp_path), "a.tf", b"a=1\n", b"a = 1\n")
     monkeypatch.undo()
     assert (tmp_path / "a.tf").read_text() == "a=1\n"
-    assert os.listdir(tmp_path) == ["a.tf"]
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tf"]
 
 
 @given(

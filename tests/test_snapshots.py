@@ -9,7 +9,7 @@ import pytest
 from iachygiene.report.options import ReportOptions
 from iachygiene.report.text import render
 from iachygiene.rule import Rule, all_rules
-from tests.examples import cases, of_rule, scan_example
+from tests.examples import cases, of_rule, require_program, scan_example
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 RENEW = "renew with: pytest --update tests/test_snapshots.py"
@@ -17,6 +17,7 @@ RENEW = "renew with: pytest --update tests/test_snapshots.py"
 
 @pytest.mark.parametrize("rule", all_rules(), ids=lambda rule: rule.code)
 def test_report_of_bad_examples_is_the_stored_one(rule: Rule, tmp_path: Path, update: bool) -> None:
+    require_program(rule)
     parts = []
     for case in cases():
         if case.rule.code == rule.code and case.example.kind == "Bad":
