@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from iachygiene.model import WHOLE_FILE, Finding, Fix, Location, Result, Severity, SourceFile
-from iachygiene.rule import Rule, get
-from iachygiene.rule import LANGUAGES
+from iachygiene.rule import LANGUAGES, Rule, get
 
 LEVELS: Mapping[Severity, str] = {
     Severity.ERROR: "error",
