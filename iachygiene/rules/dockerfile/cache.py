@@ -110,7 +110,7 @@ def copy_before_deps(dockerfile: Dockerfile) -> Findings:
         if install.copy is None or _needs_sources(install, dockerfile.context):
             continue
         certain = install.step.separable and not _has_cache(install.run)
-        text = " ".join(word.text for word in install.command.words[:3])
+        text = " ".join(word.text for word in install.command.words[:5])
         needed = ", ".join(_manifests(install, dockerfile.context))
         yield at(
             install.command.extent,
