@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from fractions import Fraction
 from posixpath import basename, dirname, normpath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,6 +18,8 @@ from iachygiene.parse import yaml
 from iachygiene.parse.project import ContainerFact
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from iachygiene.files import Tree
 
 
@@ -470,10 +471,10 @@ def _meets(expression: yaml.Mapping, labels: Mapping[str, str]) -> bool:
 _QUANTITY = re.compile(
     r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))(?:([KMGTPE]i|[numkMGTPE])|[eE]([+-]?[0-9]{1,3}))?"
 )
-_SCALES = {
-    **{letter: Fraction(1000) ** power for power, letter in enumerate("num", -3)},
-    **{letter: Fraction(1000) ** power for power, letter in enumerate("kMGTPE", 1)},
-    **{letter + "i": Fraction(1024) ** power for power, letter in enumerate("KMGTPE", 1)},
+_POWERS = {
+    **{letter: (1000, power) for power, letter in enumerate("num", -3)},
+    **{letter: (1000, power) for power, letter in enumerate("kMGTPE", 1)},
+    **{letter + "i": (1024, power) for power, letter in enumerate("KMGTPE", 1)},
 }
 
 
@@ -482,13 +483,13 @@ def quantity(text: str) -> Fraction | None:
 
     https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
     """
+    from fractions import Fraction
+
     found = _QUANTITY.fullmatch(text) if len(text) < 100 else None
     if found is None:
         return None
-    number = Fraction(found[1])
-    if found[3]:
-        return number * Fraction(10) ** int(found[3])
-    return number * _SCALES[found[2]] if found[2] else number
+    base, power = (10, int(found[3])) if found[3] else _POWERS.get(found[2], (1, 0))
+    return Fraction(found[1]) * Fraction(base) ** power
 
 
 class Kustomization:
