@@ -33,6 +33,8 @@ GraphemeBreakProperty.txt and emoji-data.txt (https://www.unicode.org/Public/). 
 gaps between the places where membership changes, from U+0080 on.
 """
 '''
+CHANGED = {"ID_Start": {0x1CF2, 0x1CF3}, "ID_Continue": {0x111C9}}
+"""Characters that were assigned in Unicode 9.0 and got the property later."""
 PERL = r"""
 for my $c (0x80 .. 0x10ffff) {
     next if $c >= 0xd800 && $c <= 0xdfff;
@@ -51,7 +53,7 @@ def base36(number: int) -> str:
 
 def names(prop: str) -> list[int]:
     output = subprocess.run(["perl", "-e", PERL % prop], capture_output=True, check=True).stdout
-    members = set(map(int, output.split()))
+    members = set(map(int, output.split())) - CHANGED[prop]
     inside, changes = False, []
     for code in range(0x80, 0x110000):
         if (code in members) != inside:
