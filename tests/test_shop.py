@@ -53,6 +53,9 @@ BY_PROGRAM = {"TF501", "TF502"}
 BUILT_IN = ("--engine", "builtin", "--tool", "terraform=never")
 
 
+Report = dict[str, Any]
+
+
 def scan(name: str, *options: str) -> tuple[int, str]:
     """Exit code and JSON report of a scan from the root of this repository."""
     command = [sys.executable, "-I", "-m", "iachygiene", "scan", f"examples/{name}", *options]
@@ -69,13 +72,13 @@ def scan(name: str, *options: str) -> tuple[int, str]:
 
 
 @pytest.fixture(scope="module")
-def shop() -> dict[str, Any]:
-    return json.loads(scan("shop", *BUILT_IN)[1])
+def shop() -> Report:
+    return Report(json.loads(scan("shop", *BUILT_IN)[1]))
 
 
 @pytest.fixture(scope="module")
-def fixed() -> dict[str, Any]:
-    return json.loads(scan("shop-fixed", *BUILT_IN)[1])
+def fixed() -> Report:
+    return Report(json.loads(scan("shop-fixed", *BUILT_IN)[1]))
 
 
 @pytest.mark.parametrize(("name", "code"), [("shop", 1), ("shop-fixed", 0)])
@@ -98,18 +101,16 @@ def test_the_report_is_the_expected_one(name: str, code: int, update: bool) -> N
         if code in RULES and code not in BY_PROGRAM
     ],
 )
-def test_the_shop_breaks(practice: str, code: str, shop: dict[str, Any]) -> None:
+def test_the_shop_breaks(practice: str, code: str, shop: Report) -> None:
     assert RULES[code].default == "on"
     assert code in {finding["rule"] for finding in shop["findings"]}, practice
 
 
-def test_the_fixed_shop_breaks_nothing(fixed: dict[str, Any]) -> None:
+def test_the_fixed_shop_breaks_nothing(fixed: Report) -> None:
     assert [(one["rule"], one["path"], one["message"]) for one in fixed["findings"]] == []
 
 
-def test_the_fixed_shop_has_files_of_the_same_kinds(
-    shop: dict[str, Any], fixed: dict[str, Any]
-) -> None:
+def test_the_fixed_shop_has_files_of_the_same_kinds(shop: Report, fixed: Report) -> None:
     assert fixed["files"]["by_kind"].keys() == shop["files"]["by_kind"].keys()
 
 
