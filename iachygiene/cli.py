@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -34,6 +35,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run(list(sys.argv[1:] if arguments is None else arguments))
 
 
+def _path_or_option(word: str) -> str:
+    """A word of a hook's command line; what is there as a file is never an option.
+
+    The runner puts the names of a repository's files behind the options, unmarked.
+    """
+    return f"./{word}" if word.startswith("-") and os.path.lexists(word) else word
+
+
 def hook(
     name: str,
     *,
@@ -55,7 +64,7 @@ def hook(
         begin()
         from iachygiene.commands import run
 
-        given = list(sys.argv[1:] if arguments is None else arguments)
+        given = [*map(_path_or_option, sys.argv[1:] if arguments is None else arguments)]
         if not (all_files or any(not word.startswith("-") for word in given)):
             return 0
         return run([*preset, *given])

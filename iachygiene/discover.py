@@ -275,6 +275,7 @@ _NAMED = {
     for kind in KINDS
     if kind.part in ("main", "json")
 }
+_BESIDE = {kind.name: re.compile(kind.pattern) for kind in KINDS if kind.part == "beside"}
 _YAML = re.compile(r"\.ya?ml$", re.IGNORECASE)
 _KUSTOMIZATION = re.compile(r"(^|/)(kustomization\.ya?ml|Kustomization)$")
 _NOT_DOCKERFILE = re.compile(NOT_DOCKERFILES, re.IGNORECASE)
@@ -300,6 +301,21 @@ def kind_by_contents(data: bytes) -> str | None:
     if _SERVICES.search(data) and (b"image" in data or b"build" in data or b"extends" in data):
         return "compose"
     return None
+
+
+def is_touched(job: Job, focus: Focus) -> bool:
+    """Whether a job may have something to say of what is in focus.
+
+    That is a file of its own, or one beside them that its rules look at: a source map for
+    the package around it, a .dockerignore for the Dockerfiles at its side.
+    """
+    if any(map(focus.holds, job.paths)):
+        return True
+    if job.kind not in _BESIDE:
+        return False
+    inside = job.directory + "/" if job.directory else ""
+    named = [path for path in focus.files if _BESIDE[job.kind].search(path)]
+    return any(path.startswith(inside) for path in (*named, *focus.directories))
 
 
 def discover(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from iachygiene.discover import Discovered, Focus, Listing, discover
+from iachygiene.discover import Discovered, Focus, Listing, discover, is_touched
 from iachygiene.files import Tree
 from iachygiene.judge import Rules, Verdict, empty_verdict, judge, report_trouble, run_rule
 from iachygiene.model import (
@@ -87,7 +87,7 @@ def run(root: str, listing: Listing, config: Config, options: Options) -> Scan:
     rules = Rules(config)
     programs = Programs(tree, config, options)
     found = survey(tree, listing, config, options, programs.settings)
-    touched = [job for job in found.jobs if any(map(options.focus.holds, job.paths))]
+    touched = [job for job in found.jobs if is_touched(job, options.focus)]
     listed_at = perf_counter()
     programs.start(touched, rules)
     verdicts = judge_all(touched, tree, rules, config, options.workers)
@@ -277,10 +277,14 @@ def _muted_by_config(
 def _judge_suppressions(
     suppressions: Sequence[Suppression], tree: Tree, rules: Rules, ran: bool, judged: Verdict
 ) -> None:
+    files: dict[str, SourceFile] = {}
     for suppression in suppressions:
-        unit = with_verdict(suppression, tree, rules.config, programs_ran=ran)
+        path = suppression.location.path
+        if path not in files:
+            files[path] = SourceFile(path, tree.raw(path))
+        unit = with_verdict(suppression, files[path], rules.config, programs_ran=ran)
         for rule in rules.of("toolkit").get(Suppression, ()):
-            run_rule(rule, unit, unit.location.path, rules.config, judged)
+            run_rule(rule, unit, path, rules.config, judged)
 
 
 def _give_way(findings: Sequence[Finding], rules: Rules) -> list[Finding]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 from iachygiene.model import (
@@ -21,7 +23,6 @@ from iachygiene.rule import LANGUAGES, Rule, all_rules, get, rules_of
 
 if TYPE_CHECKING:
     from iachygiene.config import Config
-    from iachygiene.files import Tree
 
 _HEAD = re.compile(r"\s*iachygiene:\s*(ignore(?:-file)?)\b(?:\[([^\]\n]*)(\]?))?")
 _UNTIL = re.compile(r"\s*until=(\S*)")
@@ -109,10 +110,11 @@ def suppress(
     kept: list[Finding] = []
     muted: list[Muted] = []
     used: set[tuple[Location, str]] = set()
+    indexes = {path: _Index(found) for path, found in by_path.items()}
     for finding in findings:
         by = None
-        if finding.rule not in _NEVER_MUTED:
-            for suppression in by_path.get(finding.location.path, ()):
+        if finding.rule not in _NEVER_MUTED and finding.location.path in indexes:
+            for suppression in indexes[finding.location.path].near(finding.location.span):
                 word = _muting_word(suppression, finding)
                 if word is not None:
                     used.add((suppression.location, word))
@@ -122,6 +124,25 @@ def suppress(
         else:
             muted.append(Muted(finding, "comment", by.reason, by.location))
     return kept, muted, _with_unused(by_path, used)
+
+
+class _Index:
+    """The suppressions of one file, found by place without looking at all of them."""
+
+    def __init__(self, suppressions: Sequence[Suppression]) -> None:
+        self._everywhere = [one for one in suppressions if one.whole_file]
+        local = [one for one in suppressions if not one.whole_file]
+        self._local = sorted(local, key=lambda one: one.reach.start)
+        self._starts = [one.reach.start for one in self._local]
+        # The furthest end so far: where it is passed, nothing earlier reaches further.
+        self._ends = list(accumulate((one.reach.end for one in self._local), max))
+
+    def near(self, span: Span) -> Iterator[Suppression]:
+        """Those that may reach a span, and a few more."""
+        yield from self._everywhere
+        first = bisect_right(self._ends, span.start)
+        last = bisect_left(self._starts, max(span.end, span.start + 1))
+        yield from self._local[first:last]
 
 
 def _today() -> str:
@@ -173,7 +194,7 @@ def rules_named(word: str) -> list[Rule]:
 
 
 def with_verdict(
-    suppression: Suppression, tree: Tree, config: Config, *, programs_ran: bool
+    suppression: Suppression, file: SourceFile, config: Config, *, programs_ran: bool
 ) -> Suppression:
     """The suppression with what may be said of it: unknown words, and words without use.
 
@@ -199,7 +220,7 @@ def with_verdict(
     if not unused or config.unused_suppressions is None:
         return suppression._replace(unused=())
     judged = suppression._replace(unused=unused, severity=config.unused_suppressions)
-    return judged._replace(fix=removal(judged, SourceFile(path, tree.raw(path))))
+    return judged._replace(fix=removal(judged, file))
 
 
 def _nearest(word: str) -> str:

@@ -56,8 +56,7 @@ def command(code: str, name: str) -> int:
     CODE is free, its leading digits belong to a theme. NAME says what the rule finds:
     unpinned-base-image, not check-image.
     """
-    from iachygiene.rule import all_rules
-    from iachygiene.rule import LANGUAGES
+    from iachygiene.rule import LANGUAGES, all_rules
 
     code = code.upper()
     prefix = code.rstrip("0123456789")
