@@ -78,6 +78,11 @@ def test_location_leaves_out_anchor_and_tag() -> None:
     ]
 
 
+def test_location_of_a_collection_leaves_out_anchor_and_comment() -> None:
+    found = root("a: &x # note\n  b: 1\nc: &y\n- 2\n")
+    assert [shown(entry.value) for entry in found.entries.values()] == ["b: 1", "- 2"]
+
+
 def test_location_counts_code_points_and_not_bytes() -> None:
     found = root("ключ: 😀😀\nb: x\n")
     assert [shown(entry.value) for entry in found.entries.values()] == ["😀😀", "x"]
@@ -506,7 +511,7 @@ def test_plain_scalars_on_one_line_stand_where_their_location_says(text: str) ->
     stream = read(text)
     for document in stream.documents:
         for node in walk(document.root):
-            breaks = set(shown(node)) & set("\r\n\x85\u2028\u2029")
+            breaks = set(node.text + shown(node)) & set("\r\n\x85\u2028\u2029\ufeff")
             if type(node) is Scalar and not node.style and not breaks:
                 assert shown(node) == node.text
 
