@@ -275,7 +275,7 @@ _NAMED = {
     for kind in KINDS
     if kind.part in ("main", "json")
 }
-_BESIDE = {kind.name: re.compile(kind.pattern) for kind in KINDS if kind.part == "beside"}
+_BESIDE = {kind.name: kind.pattern for kind in KINDS if kind.part == "beside"}
 _YAML = re.compile(r"\.ya?ml$", re.IGNORECASE)
 _KUSTOMIZATION = re.compile(r"(^|/)(kustomization\.ya?ml|Kustomization)$")
 _NOT_DOCKERFILE = re.compile(NOT_DOCKERFILES, re.IGNORECASE)
@@ -314,7 +314,7 @@ def is_touched(job: Job, focus: Focus) -> bool:
     if job.kind not in _BESIDE:
         return False
     inside = job.directory + "/" if job.directory else ""
-    named = [path for path in focus.files if _BESIDE[job.kind].search(path)]
+    named = [path for path in focus.files if re.search(_BESIDE[job.kind], path)]
     return any(path.startswith(inside) for path in (*named, *focus.directories))
 
 

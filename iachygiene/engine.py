@@ -18,12 +18,13 @@ from iachygiene.model import (
     Severity,
     SourceFile,
 )
-from iachygiene.suppress import Suppression, suppress, with_verdict
 
 if TYPE_CHECKING:
     from iachygiene.config import Config
     from iachygiene.programs import Programs
+    from iachygiene.suppress import Suppression as SuppressionUnit
 
+_LINKED = frozenset(("compose", "dockerfile", "kubernetes"))
 _INCOMPLETE = frozenset(("timed-out", "crashed", "garbage"))
 _ABSENT = frozenset(("missing", "too-old"))
 
@@ -84,9 +85,10 @@ def run(root: str, listing: Listing, config: Config, options: Options) -> Scan:
 
     started = perf_counter()
     tree = tree_of(root, listing, config, options)
-    rules = Rules(config)
+    rules = Rules(config, linking=config.wants_language("project"))
     programs = Programs(tree, config, options)
     found = survey(tree, listing, config, options, programs.settings)
+    rules.linking = rules.linking and any(job.kind == "compose" for job in found.jobs)
     touched = [job for job in found.jobs if is_touched(job, options.focus)]
     listed_at = perf_counter()
     programs.start(touched, rules)
@@ -158,7 +160,7 @@ def judge_all(
 
     count = worthwhile(jobs, tree, workers)
     if count > 1:
-        return judge_in_workers(jobs, tree, rules, config, count)
+        return judge_in_workers(jobs, tree, rules, count)
     return [judge(job, tree, rules, timeout=config.unit_timeout) for job in jobs]
 
 
@@ -166,12 +168,10 @@ def _facts_elsewhere(
     jobs: Sequence[Job], touched: Sequence[Job], tree: Tree, rules: Rules
 ) -> list[Verdict]:
     """The facts of jobs out of focus, where rules across languages have a use for them."""
-    from iachygiene.parse.project import needs_facts_of
-
-    if len(touched) == len(jobs) or not rules.config.wants_language("project"):
+    if len(touched) == len(jobs) or not rules.linking:
         return []
     judged = {id(job) for job in touched}
-    wanted = [job for job in needs_facts_of(jobs) if id(job) not in judged]
+    wanted = [job for job in jobs if job.kind in _LINKED and id(job) not in judged]
     return [judge(job, tree, rules, facts_only=True) for job in wanted]
 
 
@@ -201,11 +201,14 @@ def _settle(
     judged = empty_verdict()
     if options.suppressions:
         comments = [comment for verdict in verdicts for comment in verdict.comments]
-        findings, by_comment, suppressions = suppress(
-            findings, comments, today=options.today, require_reason=config.require_reason
-        )
-        muted += by_comment
-        _judge_suppressions(suppressions, tree, rules, programs.ran, judged)
+        if comments:
+            from iachygiene.suppress import suppress
+
+            findings, by_comment, suppressions = suppress(
+                findings, comments, today=options.today, require_reason=config.require_reason
+            )
+            muted += by_comment
+            _judge_suppressions(suppressions, tree, rules, programs.ran, judged)
     findings = _give_way([*findings, *judged.findings], rules)
     kept = [one for one in findings if _shown(one, config, options.focus)]
     muted = [one for one in muted if _shown(one.finding, config, options.focus)]
@@ -240,11 +243,11 @@ def exit_code(result: Result, fail_on: Severity | None, *, strict: bool = False)
 
 
 def _judge_project(verdicts: Iterable[Verdict], rules: Rules) -> Verdict:
-    from iachygiene.parse.project import Project
-
     verdict = empty_verdict()
     facts = [fact for one in verdicts for fact in one.facts]
-    if facts and rules.config.wants_language("project"):
+    if facts:
+        from iachygiene.parse.project import Project
+
         project = Project(facts)
         for rule in rules.of("project").get(Project, ()):
             run_rule(rule, project, "", rules.config, verdict)
@@ -275,8 +278,10 @@ def _muted_by_config(
 
 
 def _judge_suppressions(
-    suppressions: Sequence[Suppression], tree: Tree, rules: Rules, ran: bool, judged: Verdict
+    suppressions: Sequence[SuppressionUnit], tree: Tree, rules: Rules, ran: bool, judged: Verdict
 ) -> None:
+    from iachygiene.suppress import Suppression, with_verdict
+
     files: dict[str, SourceFile] = {}
     for suppression in suppressions:
         path = suppression.location.path

@@ -49,10 +49,15 @@ def empty_verdict() -> Verdict:
 
 
 class Rules:
-    """The enabled rules by the type of unit they judge, loaded a language at a time."""
+    """The enabled rules by the type of unit they judge, loaded a language at a time.
 
-    def __init__(self, config: Config) -> None:
+    `linking` says whether anything can link files of several languages: only then do the
+    units yield their facts.
+    """
+
+    def __init__(self, config: Config, *, linking: bool = True) -> None:
         self.config = config
+        self.linking = linking
         self._tables: dict[str, dict[type, list[Rule]]] = {}
 
     def of(self, language: str) -> dict[type, list[Rule]]:
@@ -95,7 +100,9 @@ def _judge_units(
     job: Job, tree: Tree, rules: Rules, parser: ModuleType, verdict: Verdict, facts_only: bool
 ) -> None:
     table = {} if facts_only else rules.of(job.kind)
-    facts: Callable[[Any], Iterable[Fact]] | None = getattr(parser, "facts", None)
+    facts: Callable[[Any], Iterable[Fact]] | None = None
+    if rules.linking:
+        facts = getattr(parser, "facts", None)
     comments: Callable[[Any], Iterable[Comment]] | None = getattr(parser, "comments", None)
     tree.marked = False
     started = perf_counter()

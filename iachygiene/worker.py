@@ -29,7 +29,7 @@ from iachygiene.model import (
 )
 
 if TYPE_CHECKING:
-    from iachygiene.config import Config
+    pass
 
 WORTHWHILE = 1_500_000
 """Bytes of work above which a second process pays, measured at about 0.25 s of one."""
@@ -58,7 +58,7 @@ def _weight(job: Job, tree: Tree) -> int:
 
 
 def judge_in_workers(
-    jobs: Sequence[Job], tree: Tree, rules: Rules, config: Config, count: int
+    jobs: Sequence[Job], tree: Tree, rules: Rules, count: int
 ) -> list[Verdict]:
     """The verdict of each job, in their order; heaviest jobs first, one thread a worker."""
     from queue import SimpleQueue
@@ -73,13 +73,13 @@ def judge_in_workers(
         waiting.put(None)
 
     def tend() -> None:
-        worker = _Worker(tree, config)
+        worker = _Worker(tree, rules)
         while (batch := waiting.get()) is not None:
             for index in batch:
                 answer = worker.ask(jobs[index])
                 if answer is None:
                     answer = _lost(jobs[index], tree, rules, worker.why)
-                    worker = _Worker(tree, config)
+                    worker = _Worker(tree, rules)
                 verdicts[index] = answer
         worker.stop()
 
@@ -108,10 +108,11 @@ def _batches(order: Sequence[int], jobs: Sequence[Job], tree: Tree) -> Iterator[
 class _Worker:
     """One process of ours and the pipes to it."""
 
-    def __init__(self, tree: Tree, config: Config) -> None:
+    def __init__(self, tree: Tree, rules: Rules) -> None:
         from iachygiene.tools import start_own_module
 
         self.why = ""
+        config = rules.config
         self.timeout = config.unit_timeout
         self.process = start_own_module("iachygiene.worker")
         self._send(
@@ -121,6 +122,7 @@ class _Worker:
                 "explicit": sorted(tree.explicit),
                 "max_size": tree.max_size,
                 "config": config.dump(),
+                "linking": rules.linking,
             }
         )
 
@@ -225,7 +227,7 @@ def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
         max_size=first["max_size"],
     )
     config = Config.restore(first["config"])
-    rules = Rules(config)
+    rules = Rules(config, linking=first["linking"])
     for line in iter(requests.readline, b""):
         kind, directory, paths, settings = json.loads(line)
         job = Job(kind, directory, tuple(paths), settings)

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from iachygiene.image import ImageRef, parse_image
 from iachygiene.model import Broken, Comment, Job, Located, Location, SourceFile, Trouble, Unchecked
 from iachygiene.parse import yaml
-from iachygiene.parse.project import BuildFact
 
 if TYPE_CHECKING:
     from iachygiene.files import Tree
+    from iachygiene.parse.project import BuildFact
 
 _Placed = TypeVar("_Placed", bound=Located)
 
@@ -602,6 +602,8 @@ def comments(unit: ComposeFile) -> Iterator[Comment]:
 
 def facts(unit: ComposeFile) -> Iterator[BuildFact]:
     """The services that build a Dockerfile of the tree into an image of a known name."""
+    from iachygiene.parse.project import BuildFact
+
     for service in unit.services.values():
         image, build = service.image, service.build
         if image is None or build is None or build.dockerfile is None:

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from iachygiene.image import ImageRef, parse_image
 from iachygiene.model import Broken, Comment, Job, Location, Trouble, Unchecked
 from iachygiene.parse import yaml
-from iachygiene.parse.project import ContainerFact
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
     from iachygiene.files import Tree
+    from iachygiene.parse.project import ContainerFact
 
 
 class Carrier(NamedTuple):
@@ -777,6 +777,8 @@ def _fact(container: Container, image: ImageRef, pod: Pod) -> ContainerFact:
     demanded = type(non_root) is yaml.Scalar and non_root.value is True
     # A user that is not known yet may be any: then nothing is demanded of the image.
     known = user is None or type(value) is int
+    from iachygiene.parse.project import ContainerFact
+
     return ContainerFact(
         container.location,
         container.object,

@@ -6,10 +6,10 @@ processes as JSON; rules across languages see nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
-from iachygiene.model import Job, Location, Span
+from iachygiene.model import Location, Span
 
 
 class StageFact(NamedTuple):
@@ -145,13 +145,6 @@ class Project:
             )
             if stage is not None:
                 yield Link(container, build, stage)
-
-
-def needs_facts_of(jobs: Sequence[Job]) -> list[Job]:
-    """The jobs whose facts the rules across languages need: none where nothing can be linked."""
-    if not any(job.kind == "compose" for job in jobs):
-        return []
-    return [job for job in jobs if job.kind in ("compose", "dockerfile", "kubernetes")]
 
 
 _SIDE_WORDS = ("dev", "test", "ci", "override")

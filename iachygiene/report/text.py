@@ -31,7 +31,6 @@ from iachygiene.report.findings import (
     rule_of,
     severity_of,
 )
-from iachygiene.report.frame import MAX_COLUMNS, Style, frame, paint
 from iachygiene.report.options import ReportOptions
 
 ON_A_TERMINAL = 50
@@ -87,7 +86,11 @@ class _Page:
         return clean(text, ascii_only=not self.options.unicode)
 
     def paint(self, text: str, color: str) -> str:
-        return paint(text, color) if self.options.color else text
+        if not self.options.color:
+            return text
+        from iachygiene.report.frame import paint
+
+        return paint(text, color)
 
     def file(self, path: str, findings: Sequence[Finding], files: Mapping[str, SourceFile]) -> str:
         places = [position_of(finding.location, files) for finding in findings]
@@ -106,6 +109,8 @@ class _Page:
 
     def frame(self, finding: Finding, files: Mapping[str, SourceFile], indent: int) -> list[str]:
         """Source, related places that are not in it, and the names that others know."""
+        from iachygiene.report.frame import MAX_COLUMNS, Style, frame
+
         file = files.get(finding.location.path)
         lines: list[str] = []
         elsewhere = list(finding.related)
