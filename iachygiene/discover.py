@@ -47,7 +47,13 @@ KINDS: Sequence[Kind] = (
     Kind("compose", r"(^|/)(docker-)?compose[^/]*\.ya?ml$", "own"),
     Kind("kubernetes", r"\.ya?ml$|(^|/)Kustomization$", "own", "look"),
     Kind("npm", r"(^|/)package\.json$", "own"),
-    Kind("npm", r"(^|/)\.(npm|git)ignore$|\.[cm]?[jt]s\.map$|\.css\.map$|\.[cm]?js$", "", "beside"),
+    Kind(
+        "npm",
+        r"(^|/)\.(npm|git)ignore$|\.[cm]?[jt]s\.map$|\.css\.map$"
+        r"|\.([cm]?js|css|html?|svelte|vue)$",
+        "",
+        "beside",
+    ),
 )
 
 NOT_DOCKERFILES = (
@@ -307,15 +313,21 @@ def is_touched(job: Job, focus: Focus) -> bool:
     """Whether a job may have something to say of what is in focus.
 
     That is a file of its own, or one beside them that its rules look at: a source map for
-    the package around it, a .dockerignore for the Dockerfiles at its side.
+    the package around it, a .dockerignore for the Dockerfiles at its side and below.
     """
     if any(map(focus.holds, job.paths)):
         return True
     if job.kind not in _BESIDE:
         return False
-    inside = job.directory + "/" if job.directory else ""
     named = [path for path in focus.files if re.search(_BESIDE[job.kind], path)]
-    return any(path.startswith(inside) for path in (*named, *focus.directories))
+    return any(
+        _is_below(path, job.directory) or _is_below(job.directory, _directory(path))
+        for path in (*named, *focus.directories)
+    )
+
+
+def _is_below(path: str, directory: str) -> bool:
+    return not directory or path == directory or path.startswith(directory + "/")
 
 
 def discover(

@@ -33,9 +33,10 @@ class Options(NamedTuple):
     """What a caller may ask of one scan, beyond the configuration.
 
     `explicit` are the files named one by one, `kinds` narrows to some. `engine` is "auto",
-    "builtin", "terraform" or "tofu". `required` are the codes of rules that were asked for
-    by name, so that the program they need must be there. `workers` is a number of processes,
-    0 for as many as pay. `today` is a date like 2027-01-31, "" for the clock's.
+    "builtin" (no program is started), "terraform" or "tofu". `required` are the codes of
+    rules that were asked for by name, so that the program they need must be there. `workers`
+    is a number of processes, 0 for as many as pay. `today` is a date like 2027-01-31, "" for
+    the clock's.
     """
 
     focus: Focus = Focus()
@@ -236,7 +237,11 @@ def exit_code(result: Result, fail_on: Severity | None, *, strict: bool = False)
     if fail_on is not None and any((one.severity or 0) >= fail_on for one in result.findings):
         return 1
     broken = any(tool.status in _INCOMPLETE for tool in result.tools)
-    absent = any(tool.status in _ABSENT for tool in result.tools if tool.required or strict)
+    absent = any(
+        tool.status in _ABSENT or (tool.status == "disabled" and tool.required)
+        for tool in result.tools
+        if tool.required or strict
+    )
     if result.crashes or broken or absent or (strict and result.unchecked):
         return 3
     return 3 if strict and not result.counts else 0

@@ -38,6 +38,8 @@ class Programs:
         tables = {kind.name: dict(config.settings(kind.name)) for kind in KINDS}
         tables["terraform"]["engine"] = self.engine
         self.settings: Mapping[str, Mapping[str, Any]] = tables
+        if options.engine == "builtin":
+            tool = {**tool, "policy": "never"}
         self._asked: dict[str, Any] = {
             **tool,
             "engine": self.engine,
@@ -64,10 +66,8 @@ class Programs:
         if not wanted:
             return
         if self._asked["policy"] == "never" and self.engine == "builtin":
-            detail = 'tools.terraform.policy is "never"'
-            self._said.append(
-                ToolStatus("terraform", "terraform validate", "disabled", detail=detail)
-            )
+            status = ToolStatus("terraform", "terraform validate", "disabled", required=required)
+            self._said.append(status._replace(detail="switched off"))
         else:
             from threading import Thread
 

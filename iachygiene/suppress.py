@@ -19,7 +19,7 @@ from iachygiene.model import (
     SourceFile,
     Span,
 )
-from iachygiene.rule import LANGUAGES, Rule, all_rules, get, rules_of
+from iachygiene.rule import LANGUAGES, Rule, all_rules, find, get, rules_of
 
 if TYPE_CHECKING:
     from iachygiene.config import Config
@@ -162,6 +162,9 @@ def _muting_word(suppression: Suppression, finding: Finding) -> str | None:
     for word in suppression.words:
         if word == "*" or _names(word, get(finding.rule)):
             return word
+        # An alias mutes what the peer would report, and nothing else of the rule.
+        if any(word in (one, one.partition(":")[2]) for one in finding.aliases or ()):
+            return word
     return None
 
 
@@ -184,13 +187,13 @@ def _names(word: str, rule: Rule) -> bool:
 
 
 def rules_named(word: str) -> list[Rule]:
-    """The rules that a word of a list names: by code, by prefix of codes, or by name."""
+    """The rules that a word of a list names: a code, a prefix of codes, a name, an alias."""
     for prefix, language in LANGUAGES.items():
         if word.startswith(prefix):
             found = [rule for rule in rules_of(language) if _names(word, rule)]
             if found:
                 return found
-    return [rule for rule in all_rules() if _names(word, rule)]
+    return [rule for rule in all_rules() if _names(word, rule)] or find(word)
 
 
 def with_verdict(

@@ -52,7 +52,8 @@ def scan_example(case: Case, root: Path, *, fix: bool = False) -> Scan:
         config = config.with_command_line({"extend-select": [case.rule.code]})
     else:
         config = config.with_command_line({"select": [case.rule.code]})
-    options = Options(engine="builtin", fix=fix, unsafe_fixes=fix, workers=1, today="2026-01-01")
+    engine = "auto" if case.rule.needs else "builtin"
+    options = Options(engine=engine, fix=fix, unsafe_fixes=fix, workers=1, today="2026-01-01")
     return run(place.root, place.listing, config, options)
 
 

@@ -88,7 +88,7 @@ def _rule_options(command: Any) -> Any:
     type=click.Choice(["auto", "builtin", "terraform", "tofu"]),
     default="auto",
     show_default=True,
-    help="What formats Terraform files.",
+    help="What formats Terraform files; builtin starts no program at all.",
 )
 @click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Processes.")
 @click.option("--trust-providers", is_flag=True, help="Let validate use installed providers.")
@@ -304,7 +304,7 @@ def _write_fixes(scan: Scan) -> tuple[int, bool]:
 
 
 def _nothing_to_say(scan: Scan, changed: int) -> bool:
-    quiet = ("ok", "not-needed")
+    quiet = ("ok", "not-needed", "disabled")
     told = any(status.status not in quiet for status in scan.result.tools)
     result = scan.result
     return not (result.findings or result.crashes or result.unchecked or told or changed)
