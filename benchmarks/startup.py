@@ -43,7 +43,7 @@ CASES = (
     Case("iachygiene --version", ("-m", "iachygiene", "--version"), 5.0),
     Case(
         "commit of a .tf, a Dockerfile and a manifest",
-        ("-m", "iachygiene.hooks.iachygiene", "--tool", "terraform=never", *COMMITTED),
+        ("-m", "iachygiene.hooks.iachygiene", "--engine", "builtin", *COMMITTED),
         9.0,
     ),
 )

@@ -320,10 +320,11 @@ def is_touched(job: Job, focus: Focus) -> bool:
     if job.kind not in _BESIDE:
         return False
     named = [path for path in focus.files if re.search(_BESIDE[job.kind], path)]
-    return any(
-        _is_below(path, job.directory) or _is_below(job.directory, _directory(path))
-        for path in (*named, *focus.directories)
-    )
+    if any(_is_below(path, job.directory) for path in (*named, *focus.directories)):
+        return True
+    # The build context of a Dockerfile may begin above it.
+    in_context = job.kind == "dockerfile"
+    return in_context and any(_is_below(job.directory, _directory(path)) for path in named)
 
 
 def _is_below(path: str, directory: str) -> bool:

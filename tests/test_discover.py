@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from iachygiene.discover import Focus, kind_by_contents, kind_by_name, locate, walk
+from iachygiene.discover import Focus, is_touched, kind_by_contents, kind_by_name, locate, walk
+from iachygiene.model import Job
 
 
 def make(root: Path, *names: str) -> None:
@@ -125,6 +126,26 @@ def test_ignored_directory_is_listed_when_it_is_named(tmp_path: Path) -> None:
     (tmp_path / ".gitignore").write_text("out/\n")
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
     assert "out/a.tf" in locate(["out"], str(tmp_path)).listing.paths
+
+
+@pytest.mark.parametrize(
+    ("kind", "directory", "focus", "touched"),
+    [
+        ("npm", "web", Focus(frozenset({"web/dist/a.js.map"})), True),
+        ("npm", "web", Focus(frozenset(), ("web/dist",)), True),
+        ("npm", "web", Focus(frozenset({"other/a.js.map"})), False),
+        ("dockerfile", "docker", Focus(frozenset({".dockerignore"})), True),
+        ("dockerfile", "docker", Focus(frozenset({"web/.dockerignore"})), False),
+        ("dockerfile", "shop/web", Focus(frozenset(), ("shop/api",)), False),
+        ("terraform", "infra", Focus(frozenset({"infra/.terraform.lock.hcl"})), True),
+        ("terraform", "infra", Focus(frozenset(), ("api",)), False),
+        ("kubernetes", "k8s", Focus(frozenset({"k8s/a.txt"})), False),
+    ],
+)
+def test_job_is_touched_by_what_lies_beside_its_files(
+    kind: str, directory: str, focus: Focus, touched: bool
+) -> None:
+    assert is_touched(Job(kind, directory, (f"{directory}/own",)), focus) is touched
 
 
 def test_focus_holds_files_and_what_is_below_directories() -> None:

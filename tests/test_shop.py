@@ -50,7 +50,7 @@ PRACTICES = {
 
 RULES = {one.code: one for one in all_rules()}
 BY_PROGRAM = {"TF501", "TF502"}
-BUILT_IN = ("--engine", "builtin", "--tool", "terraform=never")
+BUILT_IN = ("--engine", "builtin")
 
 
 Report = dict[str, Any]
