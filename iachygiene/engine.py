@@ -18,6 +18,7 @@ from iachygiene.model import (
     Severity,
     SourceFile,
 )
+from iachygiene.progress import Progress
 
 if TYPE_CHECKING:
     from iachygiene.config import Config
@@ -80,10 +81,17 @@ def scan(
     return result._replace(config_digest=config.digest)
 
 
-def run(root: str, listing: Listing, config: Config, options: Options) -> Scan:
+def run(
+    root: str,
+    listing: Listing,
+    config: Config,
+    options: Options,
+    progress: Progress | None = None,
+) -> Scan:
     """The whole pipeline over one root."""
     from iachygiene.programs import Programs
 
+    progress = progress or Progress()
     started = perf_counter()
     tree = tree_of(root, listing, config, options)
     rules = Rules(config, linking=config.wants_language("project"))
@@ -93,9 +101,11 @@ def run(root: str, listing: Listing, config: Config, options: Options) -> Scan:
     touched = [job for job in found.jobs if is_touched(job, options.focus)]
     listed_at = perf_counter()
     programs.start(touched, rules)
-    verdicts = judge_all(touched, tree, rules, config, options.workers)
+    progress.say("checking", len(touched))
+    verdicts = judge_all(touched, tree, rules, options.workers, progress)
     linked = _facts_elsewhere(found.jobs, touched, tree, rules)
     whole = _judge_tree(found, tree, rules, options)
+    progress.say("waiting for terraform")
     said = programs.finish(rules)
     judged_at = perf_counter()
 
@@ -154,15 +164,19 @@ def survey(
 
 
 def judge_all(
-    jobs: Sequence[Job], tree: Tree, rules: Rules, config: Config, workers: int
+    jobs: Sequence[Job], tree: Tree, rules: Rules, workers: int, progress: Progress
 ) -> list[Verdict]:
     """A verdict for each job, from worker processes where the work is worth starting them."""
     from iachygiene.worker import judge_in_workers, worthwhile
 
     count = worthwhile(jobs, tree, workers)
     if count > 1:
-        return judge_in_workers(jobs, tree, rules, count)
-    return [judge(job, tree, rules, timeout=config.unit_timeout) for job in jobs]
+        return judge_in_workers(jobs, tree, rules, count, progress)
+    verdicts = []
+    for job in jobs:
+        verdicts.append(judge(job, tree, rules, timeout=rules.config.unit_timeout))
+        progress.done += 1
+    return verdicts
 
 
 def _facts_elsewhere(

@@ -29,7 +29,7 @@ from iachygiene.model import (
 )
 
 if TYPE_CHECKING:
-    pass
+    from iachygiene.progress import Progress
 
 WORTHWHILE = 1_500_000
 """Bytes of work above which a second process pays, measured at about 0.25 s of one."""
@@ -58,7 +58,7 @@ def _weight(job: Job, tree: Tree) -> int:
 
 
 def judge_in_workers(
-    jobs: Sequence[Job], tree: Tree, rules: Rules, count: int
+    jobs: Sequence[Job], tree: Tree, rules: Rules, count: int, progress: Progress
 ) -> list[Verdict]:
     """The verdict of each job, in their order; heaviest jobs first, one thread a worker."""
     from queue import SimpleQueue
@@ -81,6 +81,7 @@ def judge_in_workers(
                     answer = _lost(jobs[index], tree, rules, worker.why)
                     worker = _Worker(tree, rules)
                 verdicts[index] = answer
+                progress.done += 1
         worker.stop()
 
     threads = [Thread(target=tend, daemon=True) for _ in range(count)]

@@ -178,6 +178,14 @@ def test_named_file_is_checked_though_it_is_excluded_or_ignored(tmp_path: Path) 
     assert run(*excluding, "--force-exclude", cwd=tmp_path).returncode == 0
 
 
+def test_shared_options_stand_before_or_behind_the_command(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM debian\n")
+    (tmp_path / "own.toml").write_text('ignore = ["DF"]\n')
+    for arguments in (["--config", "own.toml", "scan"], ["scan", "--config", "own.toml"]):
+        assert run(*arguments, cwd=tmp_path).returncode == 0
+    assert run("scan", "-qq", cwd=tmp_path).stdout == ""
+
+
 def test_fix_writes_and_the_code_describes_what_is_left(tmp_path: Path) -> None:
     (tmp_path / "main.tf").write_text("locals {\na=1\n}\n")
     arguments = ("scan", "--select", "TF001", "--engine", "builtin")
@@ -217,6 +225,8 @@ def test_every_bad_file_is_a_finding_and_the_others_are_judged(tmp_path: Path) -
         "apiVersion: v1\nkind: Pod\n<<<<<<< a\nx: 1\n=======\nx: 2\n>>>>>>> b\n"
     )
     (tmp_path / "Dockerfile").write_text("FROM debian\n")
+    (tmp_path / "loop.tf").symlink_to("loop.tf")
+    (tmp_path / "large.yaml").write_text("a: " + "x" * (10 << 20) + "\n")
     done = run("scan", "--format", "json", "--engine", "builtin", cwd=tmp_path)
     found = {(one["path"], one["rule"]) for one in json.loads(done.stdout)["findings"]}
     assert done.returncode == 1
@@ -226,6 +236,8 @@ def test_every_bad_file_is_a_finding_and_the_others_are_judged(tmp_path: Path) -
         ("broken.tf", "HYG001"),
         ("unformatted.tf", "TF001"),
         ("conflict.yaml", "HYG006"),
+        ("loop.tf", "HYG003"),
+        ("large.yaml", "HYG005"),
         ("Dockerfile", "DF3006"),
     }
     assert done.stderr == ""

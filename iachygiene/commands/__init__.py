@@ -23,6 +23,28 @@ class Common(NamedTuple):
     verbose: int = 0
 
 
+def common_options(command: Any) -> Any:
+    """The options that stand before a command as well as behind it, the latter winning."""
+    for decorate in (
+        click.option("-v", "--verbose", count=True, help="Say more."),
+        click.option("-q", "--quiet", count=True, help="Say less; twice: only the exit code."),
+        click.option(
+            "--color", type=click.Choice(["auto", "always", "never"]), help="When to colour."
+        ),
+        click.option("--isolated", is_flag=True, help="Use no configuration file."),
+        click.option("--config", metavar="FILE", help="Use this configuration file."),
+    ):
+        command = decorate(command)
+    return command
+
+
+def common_of(context: click.Context, given: dict[str, Any]) -> Common:
+    """What the shared options say in both places; takes those of the command out of `given`."""
+    before: Common = context.obj or Common()
+    own = {name: given.pop(name) for name in Common._fields if name in given}
+    return before._replace(**{name: value for name, value in own.items() if value})
+
+
 class _Group(click.Group):
     """Lists the modules of this folder and imports the one that is called."""
 
@@ -75,9 +97,7 @@ class _Group(click.Group):
 @click.option("-q", "--quiet", count=True, help="Say less; twice: nothing but the exit code.")
 @click.option("-v", "--verbose", count=True, help="Say more.")
 @click.pass_context
-def group(
-    context: click.Context, /, directory: str | None, **common: Any
-) -> None:
+def group(context: click.Context, /, directory: str | None, **common: Any) -> None:
     """Format and hygiene of Terraform, Dockerfiles, Kubernetes, Compose and npm packages."""
     if directory:
         try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from iachygiene.commands import Common
+from iachygiene.commands import Common, common_of, common_options
 
 if TYPE_CHECKING:
     from iachygiene.config import Config
@@ -95,6 +95,7 @@ def _rule_options(command: Any) -> Any:
 @click.option("--today", metavar="DATE", default="", help="The date that suppressions see.")
 @click.option("--reproducible", is_flag=True, help="Leave dates and times out of reports.")
 @click.option("--hook", metavar="ID", hidden=True)
+@common_options
 @click.pass_context
 def command(context: click.Context, /, paths: tuple[str, ...], **given: Any) -> int:
     """Check files and report one combined result.
@@ -104,7 +105,7 @@ def command(context: click.Context, /, paths: tuple[str, ...], **given: Any) -> 
     """
     from iachygiene.config import ConfigError
 
-    common: Common = context.obj or Common()
+    common = common_of(context, given)
     try:
         return _scan(paths, given, common)
     except ConfigError as error:
@@ -137,12 +138,24 @@ def _scan(paths: Sequence[str], given: Mapping[str, Any], common: Common) -> int
     if given["show_files"]:
         return _show_files(place, config, options)
     from iachygiene.engine import run
+    from iachygiene.progress import Progress
 
     if not (common.quiet or given["hook"]):
         for note in place.listing.notes:
             click.echo(f"note: {note.what}: {note.detail}", err=True)
-    scan = run(place.root, place.listing, config, options)
+    progress = Progress(sys.stderr if _shows_progress(given, common) else None)
+    try:
+        scan = run(place.root, place.listing, config, options, progress)
+    finally:
+        progress.end()
     return _finish(scan, place, config, given, common)
+
+
+def _shows_progress(given: Mapping[str, Any], common: Common) -> bool:
+    """Only a person at a terminal is shown progress: no hook, no job, nobody who wants quiet."""
+    if common.quiet or given["hook"] or os.environ.get("CI"):
+        return False
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def _show_files(place: Place, config: Config, options: Options) -> int:
