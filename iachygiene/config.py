@@ -177,22 +177,6 @@ class Config:
         """Whether ignored files are left out."""
         return bool(self.value("respect-gitignore"))
 
-    @property
-    def baseline(self) -> str | None:
-        """The path of the baseline, relative to the root where the file says it."""
-        path = self.value("baseline")
-        if not path or "baseline" in self._given:
-            return path or None
-        return self._from_root(path)
-
-    @property
-    def peers(self) -> frozenset[str]:
-        """The tools whose suppression comments count."""
-        value = self.value("peer-suppressions")
-        if isinstance(value, bool):
-            return frozenset(keys.PEERS) if value else frozenset()
-        return frozenset(value)
-
     @cached_property
     def max_file_size(self) -> int:
         """In bytes."""
@@ -226,7 +210,7 @@ class Config:
         }
 
     def tool(self, name: str) -> Mapping[str, Any]:
-        """`policy`, `timeout`, `init` and `path` of a program; a timeout is None where not set.
+        """`policy`, `timeout` and `path` of a program; a timeout is None where not set.
 
         A file that was found, not named, may lower a timeout but not raise it.
         """

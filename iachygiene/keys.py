@@ -126,18 +126,6 @@ def _inside(value: object) -> bool:
 FORMATS = ("text", "concise", "json", "github", "sarif", "markdown")
 """The report formats there are."""
 KINDS = ("dockerfile", "kubernetes", "compose", "terraform", "npm")
-PEERS = (
-    "hadolint",
-    "docker",
-    "shellcheck",
-    "tflint",
-    "trivy",
-    "tfsec",
-    "checkov",
-    "kube-linter",
-    "kube-score",
-    "dclint",
-)
 LEVELS = ("info", "warning", "error")
 
 
@@ -170,7 +158,6 @@ SIZE = Value(
     {"type": ["string", "integer"], "pattern": r"^[0-9]+(\.[0-9]+)? *(B|[kMG]B|[KMG]iB)$"},
     lambda value: size(value) is not None,
 )
-INSIDE = Value("a path inside the repository, relative to this file", {"type": "string"}, _inside)
 TEXT = Value("a text", {"type": "string"}, _text)
 TEXTS = _list_of(TEXT, "texts")
 WHOLE = Value(
@@ -188,12 +175,6 @@ SPECIFIER = Value(
     {"type": "string"},
     lambda value: isinstance(value, str) and version_holds("0", value) is not None,
 )
-PEERS_OR_FLAG = Value(
-    "true, false or a list of tools",
-    {"anyOf": [{"type": "boolean"}, {"type": "array", "items": {"enum": list(PEERS)}}]},
-    lambda value: isinstance(value, bool | list),
-    choice(*PEERS),
-)
 REPORT = Value(
     '"format=path" with a path inside the repository, format one of ' + ", ".join(FORMATS),
     {"type": "string", "pattern": f"^({'|'.join(FORMATS)})=.+"},
@@ -210,10 +191,8 @@ KEYS: Mapping[str, Key] = {
     "respect-gitignore": Key(FLAG, True, "leave out what git ignores"),
     "fail-on": Key(choice(*LEVELS, "never"), "warning", "lowest severity that fails the run"),
     "min-severity": Key(LEVEL, "info", "lowest severity that is reported"),
-    "baseline": Key(INSIDE, "", "file of known findings"),
     "require-reason": Key(FLAG, False, "a suppression must give a reason"),
     "report-unused-suppressions": Key(LEVEL_OR_OFF, "warning", "severity of HYG002"),
-    "peer-suppressions": Key(PEERS_OR_FLAG, True, "honour the comments of other tools"),
     "max-file-size": Key(SIZE, "10 MiB", "larger files are not read"),
     "unit-timeout": Key(SECONDS, 10, "seconds for all rules on one unit"),
 }
@@ -231,10 +210,9 @@ OVERRIDE_KEYS: Mapping[str, Key] = {
 TOOL_KEYS: Mapping[str, Key] = {
     "policy": Key(choice("auto", "always", "never"), "auto", "when to start the program"),
     "timeout": Key(SECONDS, 60, "seconds for one run"),
-    "init": Key(FLAG, False, "let validate run init; only from a file given by --config"),
     "path": Key(TEXT, "", "the program; only from a file given by --config"),
 }
-TOOLS = ("terraform", "tofu", "helm", "shellcheck")
+TOOLS = ("terraform",)
 
 SETTINGS: Mapping[str, Mapping[str, Key]] = {
     "kubernetes": {},

@@ -201,12 +201,11 @@ class Checker:
     def disarm(self, tools: object) -> None:
         """Drop what a scanned repository must not decide (interface page, 4.6)."""
         for name, table in tools.items() if isinstance(tools, dict) else ():
-            for key in ("path", "init"):
-                if isinstance(table, dict) and table.pop(key, None):
-                    self.warnings.append(
-                        f"{self.source.path}: tools.{name}.{key} is ignored, only a file given"
-                        " with --config may set it"
-                    )
+            if isinstance(table, dict) and table.pop("path", None):
+                self.warnings.append(
+                    f"{self.source.path}: tools.{name}.path is ignored, only a file given"
+                    " with --config may set it"
+                )
 
 
 def _last_name(path: Path) -> str:

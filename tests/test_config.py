@@ -260,11 +260,8 @@ def test_all_mistakes_are_told_at_once_in_their_order(
         ('[rules.DF3006]\nmode = "fats"', "wrong value for `mode`", "`fast`"),
         ('[npm]\nversion = "10"', "wrong value for `version`", '"11"'),
         ('[npm]\nmapz = "allow"', "unknown key `mapz`", "`maps`"),
-        ('baseline = "../x"', "wrong value for `baseline`", "inside the repository"),
-        ('baseline = "/etc/x"', "wrong value for `baseline`", "inside the repository"),
         ('[output]\nreports = ["json=/x"]', "wrong value for `reports`", "inside the repo"),
         ('[output]\nreports = ["yaml=x"]', "wrong value for `reports`", "sarif"),
-        ('peer-suppressions = ["hadolin"]', "wrong value", "`hadolint`"),
         ('required-version = "new"', "wrong value for `required-version`", ">=1.2,<2"),
     ],
 )
@@ -568,12 +565,11 @@ def test_patterns_are_relative_to_the_directory_of_the_file(tmp_path: Path) -> N
     (tmp_path / ".git").mkdir()
     (tmp_path / "sub").mkdir()
     (tmp_path / ".iachygiene.toml").write_text(
-        'exclude = ["/sub/x/"]\nbaseline = "b.json"\n[kinds]\n"sub/*.k" = "terraform"\n'
+        'exclude = ["/sub/x/"]\n[kinds]\n"sub/*.k" = "terraform"\n'
     )
     config = load(str(tmp_path / "sub"))
     assert config.excluded("x/a")
     assert config.kind_of("a.k") == "terraform"
-    assert config.baseline == "../b.json"
 
 
 def test_the_last_pattern_that_matches_gives_the_kind(configured: Callable[[str], Config]) -> None:
@@ -594,7 +590,6 @@ def test_plain_values(configured: Callable[[str], Config]) -> None:
         min-severity = "warning"
         require-reason = true
         report-unused-suppressions = "off"
-        peer-suppressions = ["hadolint", "trivy"]
         max-file-size = "1 MiB"
         unit-timeout = 2.5
         [npm]
@@ -607,7 +602,6 @@ def test_plain_values(configured: Callable[[str], Config]) -> None:
     assert (config.fail_on, config.min_severity) == (Severity.ERROR, Severity.WARNING)
     assert config.require_reason
     assert config.unused_suppressions is None
-    assert config.peers == {"hadolint", "trivy"}
     assert (config.max_file_size, config.unit_timeout) == (1024 * 1024, 2.5)
     assert config.settings("kubernetes") == {}
     assert config.settings("npm") == {"max-map-size": 1000}
@@ -619,17 +613,15 @@ def test_plain_values(configured: Callable[[str], Config]) -> None:
 def test_a_found_file_cannot_name_programs_or_switch_on_the_network(
     configured: Callable[[str], Config], tmp_path: Path
 ) -> None:
-    text = '[tools.terraform]\npath = "./evil"\ninit = true\ntimeout = 999\npolicy = "always"\n'
+    text = '[tools.terraform]\npath = "./evil"\ntimeout = 999\npolicy = "always"\n'
     config = configured(text)
     assert config.tool("terraform") == {
         "policy": "always",
         "timeout": 60,
-        "init": False,
         "path": "",
     }
     assert [warning.partition(" is ignored")[0] for warning in config.warnings] == [
         ".iachygiene.toml: tools.terraform.path",
-        ".iachygiene.toml: tools.terraform.init",
     ]
     named = load(str(tmp_path), file=str(tmp_path / ".iachygiene.toml"))
     assert named.tool("terraform")["path"] == "./evil"
@@ -700,7 +692,6 @@ def test_the_digest_changes_with_any_setting(configured: Callable[[str], Config]
 VALID = """
 required-version = ">=0"
 select = ["DEFAULT"]
-peer-suppressions = ["hadolint"]
 max-file-size = "1 MiB"
 [severity]
 DF3006 = "off"

@@ -135,7 +135,6 @@ def _units(files: Sequence[str], tree: Tree, engine: str, parity: bool) -> Itera
         "policy": "always",
         "timeout": None,
         "path": "",
-        "init": False,
         "engine": engine,
         "required": True,
         "trust_providers": False,
