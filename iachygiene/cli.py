@@ -10,8 +10,7 @@ from collections.abc import Callable, Sequence
 def begin() -> None:
     """Set the process up: collection of cycles off, and signals that end it with their code.
 
-    Our trees have no cycles, and looking for some takes half of a run; see "Speed" in the
-    documentation of the design.
+    Our trees have no cycles, and looking for some takes half of a long run.
     """
     import atexit
     import gc

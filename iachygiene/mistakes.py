@@ -199,7 +199,7 @@ class Checker:
                     (self.severity if name == "severity" else self.rules)((*path, name), inner)
 
     def disarm(self, tools: object) -> None:
-        """Drop what a scanned repository must not decide (interface page, 4.6)."""
+        """Drop what a scanned repository must not decide."""
         for name, table in tools.items() if isinstance(tools, dict) else ():
             if isinstance(table, dict) and table.pop("path", None):
                 self.warnings.append(

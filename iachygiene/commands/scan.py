@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from iachygiene.commands import Common, common_of, common_options
+from iachygiene.keys import FORMATS, LEVELS
 
 if TYPE_CHECKING:
     from iachygiene.config import Config
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from iachygiene.model import Result
     from iachygiene.report.options import ReportOptions
 
-FORMATS = ("text", "concise", "json", "sarif", "github", "markdown")
-LEVELS = ("info", "warning", "error")
 
 
 def _codes(_context: click.Context, _option: click.Parameter, values: Sequence[str]) -> list[str]:

@@ -69,7 +69,7 @@ class ReportOptions(NamedTuple):
 
 
 def wants_color(when: str, stream: TextIO, environment: Mapping[str, str]) -> bool:
-    """Whether to colour a stream: `when` is "auto", "always" or "never" (interface page, 13)."""
+    """Whether to colour a stream: `when` is "auto", "always" or "never"."""
     if when != "auto":
         return when == "always"
     forced = environment.get("FORCE_COLOR", "")
