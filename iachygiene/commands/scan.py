@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from iachygiene.report.options import ReportOptions
 
 
-
 def _codes(_context: click.Context, _option: click.Parameter, values: Sequence[str]) -> list[str]:
     return [word.strip() for value in values for word in value.split(",") if word.strip()]
 
