@@ -87,12 +87,15 @@ def non_root_manifest_root_image(project: Project) -> Findings:
                 - name: api
                   image: registry.example.com/shop/api:1.4.2
     """
+    told = set()
     for link in project.links():
         place = link.container.non_root
         if place is None or link.container.run_as_user is not None:
             continue
+        # A pod says it once for all its containers, and once is enough to hear it.
         why = _why_not_verifiable(link)
-        if why:
+        if why and (place, link.stage.location) not in told:
+            told.add((place, link.stage.location))
             where = link.stage.user_location or link.stage.location
             related = [where.labelled("the user of the image"), link.build.location]
             yield at(place, why, object=link.container.object, related=related)
