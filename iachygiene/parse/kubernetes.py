@@ -492,6 +492,12 @@ def quantity(text: str) -> Fraction | None:
     return Fraction(found[1]) * Fraction(base) ** power
 
 
+def is_zero(text: str) -> bool:
+    """Whether a text is a resource quantity of nothing, such as "0" or "0Mi"."""
+    found = _QUANTITY.fullmatch(text) if len(text) < 100 else None
+    return found is not None and not found[1].strip("+-0.")
+
+
 class Kustomization:
     """A kustomization file. Paths are resolved; what leads out of the tree is left out.
 

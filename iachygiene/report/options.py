@@ -88,9 +88,11 @@ def speaks_unicode(stream: TextIO, environment: Mapping[str, str]) -> bool:
 
 def link_template(environment: Mapping[str, str]) -> str:
     """The template of links to lines of this commit in a GitHub job, empty elsewhere."""
+    server = environment.get("GITHUB_SERVER_URL", "")
+    if not server:
+        return ""
     import re
 
-    server = environment.get("GITHUB_SERVER_URL", "")
     repository = environment.get("GITHUB_REPOSITORY", "")
     commit = environment.get("GITHUB_SHA", "")
     known = (

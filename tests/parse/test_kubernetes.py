@@ -20,6 +20,7 @@ from iachygiene.parse.kubernetes import (
     facts,
     group,
     is_unknown,
+    is_zero,
     load,
     matches,
     quantity,
@@ -583,6 +584,7 @@ def test_missing_label_selector_matches_nothing() -> None:
 )
 def test_quantities_are_exact(text: str, value: object) -> None:
     assert quantity(text) == value
+    assert is_zero(text) is (value == 0)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from iachygiene.model import Findings, Location, Severity, at
-from iachygiene.parse.kubernetes import Container, ManifestSet, Object, quantity
+from iachygiene.parse.kubernetes import Container, ManifestSet, Object, is_zero
 from iachygiene.parse.yaml import Mapping, Scalar
 from iachygiene.rule import rule
 from iachygiene.rules.kubernetes.peers import known
@@ -127,6 +127,6 @@ def _asks(container: Container) -> bool:
             return True
         for name in ("cpu", "memory"):
             amount = resources.get(part, name)
-            if amount is not None and not (type(amount) is Scalar and quantity(amount.text) == 0):
+            if amount is not None and not (type(amount) is Scalar and is_zero(amount.text)):
                 return True
     return False
