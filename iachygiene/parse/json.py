@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from json import JSONDecodeError, loads
 from typing import Any
 
 from iachygiene.model import Broken, Location, SourceFile, Span, Trouble
@@ -231,6 +230,8 @@ class _Reader:
         self.at = at
         value = self.text[start + 1 : at - 1]
         if escaped:
+            from json import JSONDecodeError, loads
+
             try:
                 value = loads(self.text[start:at])
             except JSONDecodeError as error:
