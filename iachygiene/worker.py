@@ -31,6 +31,8 @@ from iachygiene.model import (
 if TYPE_CHECKING:
     from iachygiene.progress import Progress
 
+GRACE = 5.0
+"""Seconds that a worker gets beyond the time limit of a job before it is killed."""
 WORTHWHILE = 1_500_000
 """Bytes of work above which a second process pays, measured at about 0.25 s of one."""
 
@@ -73,23 +75,40 @@ def judge_in_workers(
         waiting.put(None)
 
     def tend() -> None:
-        worker = _Worker(tree, rules)
-        while (batch := waiting.get()) is not None:
-            for index in batch:
-                answer = worker.ask(jobs[index])
-                if answer is None:
-                    answer = _lost(jobs[index], tree, rules, worker.why)
-                    worker = _Worker(tree, rules)
-                verdicts[index] = answer
-                progress.done += 1
-        worker.stop()
+        try:
+            worker = _Worker(tree, rules)
+            while (batch := waiting.get()) is not None:
+                for index in batch:
+                    worker, verdicts[index] = _asked_twice(worker, jobs[index], tree, rules)
+                    progress.done += 1
+            worker.stop()
+        except OSError:
+            return  # no process to be had: what is left is judged in this one
 
     threads = [Thread(target=tend, daemon=True) for _ in range(count)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return [verdict or empty_verdict() for verdict in verdicts]
+    timeout = rules.config.unit_timeout
+    return [
+        verdict or judge(job, tree, rules, timeout=timeout)
+        for verdict, job in zip(verdicts, jobs, strict=True)
+    ]
+
+
+def _asked_twice(worker: _Worker, job: Job, tree: Tree, rules: Rules) -> tuple[_Worker, Verdict]:
+    """The verdict of a job, and a worker for the next one.
+
+    A job whose worker died gets a second one; what kills that too is named.
+    """
+    for _ in range(2):
+        answer = worker.ask(job)
+        if answer is not None:
+            return worker, answer
+        why = worker.why
+        worker = _Worker(tree, rules)
+    return worker, _lost(job, tree, rules, why)
 
 
 def _batches(order: Sequence[int], jobs: Sequence[Job], tree: Tree) -> Iterator[list[int]]:
@@ -132,7 +151,7 @@ class _Worker:
         from threading import Timer
 
         # The worker stops a slow rule itself; this is for what no timer in it can stop.
-        killer = Timer(self.timeout + 5, self.process.kill)
+        killer = Timer(self.timeout + GRACE, self.process.kill)
         killer.daemon = True
         killer.start()
         try:

@@ -1,0 +1,78 @@
+"""Worker processes, and what becomes of the jobs of one that dies."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from iachygiene import tools, worker
+from iachygiene.config import Config
+from iachygiene.files import Tree
+from iachygiene.judge import Rules, Verdict
+from iachygiene.model import Job
+from iachygiene.progress import Progress
+
+DOCKERFILES = [Job("dockerfile", "", (f"{number}.Dockerfile",)) for number in range(3)]
+# No parser has this name, so the worker dies of it.
+DEADLY = Job("no_such_kind", "", ("deadly.txt",))
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Tree:
+    for job in DOCKERFILES:
+        (tmp_path / job.paths[0]).write_text("FROM debian\n")
+    return Tree(str(tmp_path))
+
+
+def judged(tree: Tree, *jobs: Job) -> list[Verdict]:
+    return worker.judge_in_workers(jobs, tree, Rules(Config()), 2, Progress())
+
+
+def codes(verdict: Verdict) -> list[str]:
+    return sorted({finding.rule for finding in verdict.findings})
+
+
+def test_every_job_gets_its_own_verdict(tree: Tree) -> None:
+    for job, verdict in zip(DOCKERFILES, judged(tree, *DOCKERFILES), strict=True):
+        assert "DF3006" in codes(verdict)
+        assert {finding.location.path for finding in verdict.findings} == set(job.paths)
+
+
+def test_job_that_kills_its_worker_is_named_and_the_others_are_judged(tree: Tree) -> None:
+    first, deadly, last = judged(tree, DOCKERFILES[0], DEADLY, DOCKERFILES[1])
+    assert "DF3006" in codes(first)
+    assert "DF3006" in codes(last)
+    assert codes(deadly) == ["HYG005"]
+    assert deadly.findings[0].location.path == "deadly.txt"
+    assert deadly.findings[0].message == "the checker died on this file (exit code 1)"
+
+
+def test_worker_that_hangs_is_killed(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    def sleeper(_name: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-c", "import time; time.sleep(60)"]
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    monkeypatch.setattr(tools, "start_own_module", sleeper)
+    monkeypatch.setattr(worker, "GRACE", -9.9)
+    (verdict,) = judged(tree, DOCKERFILES[0])
+    assert codes(verdict) == ["HYG005"]
+    assert "signal 9" in verdict.findings[0].message
+
+
+def test_jobs_are_judged_here_where_no_process_can_be_started(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_name: str) -> subprocess.Popen[bytes]:
+        raise OSError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(tools, "start_own_module", refuse)
+    for verdict in judged(tree, *DOCKERFILES):
+        assert "DF3006" in codes(verdict)
+
+
+def test_small_work_is_done_in_one_process(tree: Tree) -> None:
+    assert worker.worthwhile(DOCKERFILES, tree, 0) == 1
+    assert worker.worthwhile(DOCKERFILES, tree, 2) == 2
