@@ -9,7 +9,10 @@ Python's recursion limit: text nested deeper than `MAX_NESTING` raises `HclTooDe
 from __future__ import annotations
 
 from iachygiene.hcl.format import Guard, Layout, format, format_bytes, layout
-from iachygiene.hcl.parse import (
+from iachygiene.hcl.parse import parse
+from iachygiene.hcl.scan import comments
+from iachygiene.hcl.syntax import MAX_NESTING, HclError, HclTooDeep, check
+from iachygiene.hcl.tree import (
     UNKNOWN,
     Access,
     Attr,
@@ -41,11 +44,8 @@ from iachygiene.hcl.parse import (
     Unary,
     Unknown,
     literal,
-    parse,
     walk,
 )
-from iachygiene.hcl.scan import comments
-from iachygiene.hcl.syntax import MAX_NESTING, HclError, HclTooDeep, check
 
 __all__ = [
     "MAX_NESTING",

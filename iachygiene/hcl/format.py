@@ -290,7 +290,8 @@ def _lose_indexes(text: str, tokens: Tokens, losses: list[_Loss], edits: _Edits)
 
 def _lost_indexes(text: str) -> Iterator[tuple[int, int]]:
     """Places of `[true]` and the like behind names and constant steps."""
-    from iachygiene.hcl.parse import (
+    from iachygiene.hcl.parse import parse
+    from iachygiene.hcl.tree import (
         For,
         ForDirective,
         Index,
@@ -299,7 +300,6 @@ def _lost_indexes(text: str) -> Iterator[tuple[int, int]]:
         Reference,
         Splat,
         Template,
-        parse,
     )
 
     waiting: list[tuple[Node, frozenset[str]]] = [(parse(text), frozenset())]
