@@ -168,6 +168,10 @@ class Command:
         flags = self.flags
         return any(name in flags for name in names)
 
+    def count_flag(self, name: str) -> int:
+        """How often an option is given; `-qq` is twice q."""
+        return sum(flag == name for word in self.words[1:] for flag in _flag_names(word.text))
+
     def plain_without(self, names: Iterable[str]) -> list[Word]:
         """The plain arguments without the values of the named options."""
         wanted = frozenset(names)
