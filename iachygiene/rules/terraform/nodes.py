@@ -1,0 +1,51 @@
+"""The syntax trees of a module, walked once for all rules that look into expressions."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from iachygiene import hcl
+from iachygiene.model import Location, SourceFile, Span
+from iachygiene.parse.terraform import TerraformFile, TerraformModule
+
+_N = TypeVar("_N", bound=hcl.Node)
+
+
+def nodes(module: TerraformModule, kind: type[_N]) -> Iterator[tuple[SourceFile, _N]]:
+    """The nodes of exactly one type in the files in native syntax, in no particular order."""
+    for file, found in _by_type(module):
+        for node in found.get(kind, ()):
+            yield file, node
+
+
+# The rules of a module run one after the other, so that only the last module is asked for.
+@lru_cache(maxsize=1)
+def _by_type(module: TerraformModule) -> list[tuple[SourceFile, dict[type, list[Any]]]]:
+    return [
+        (file.source, _walked(file.root))
+        for file in module.files
+        if isinstance(file, TerraformFile)
+    ]
+
+
+def _walked(root: hcl.Node) -> dict[type, list[Any]]:
+    found: dict[type, list[Any]] = defaultdict(list)
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        found[type(node)].append(node)
+        waiting += node.children()
+    return found
+
+
+def place(file: SourceFile, node: hcl.Node) -> Location:
+    """Where a node stands."""
+    return Location(file.path, Span(node.start, node.end))
+
+
+def is_blank(text: str, without: str = "") -> bool:
+    """Whether a text is blanks and line ends, but for some characters: no comment is in it."""
+    return not text.strip(" \t\r\n" + without)
