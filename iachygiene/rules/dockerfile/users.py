@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from iachygiene.model import Findings, Severity, at
-from iachygiene.parse.dockerfile import Dockerfile, Stage
+from iachygiene.parse.dockerfile import Dockerfile, Stage, Variables
 from iachygiene.rule import rule
 from iachygiene.rules.dockerfile.known_images import family, is_service, starts_as_root
 
@@ -154,3 +154,49 @@ def _is_side_stage(stage: Stage) -> bool:
     if not _DEVELOPMENT.isdisjoint(words):
         return True
     return not _BUILDING.isdisjoint(words) and not stage.has_command
+
+
+@rule("DF3066", Dockerfile, Severity.INFO, default="off", aliases=("hadolint:DL3066",))
+def named_user(dockerfile: Dockerfile) -> Findings:
+    """USER names a user instead of giving a number.
+
+    Kubernetes cannot tell that a named user is not root, and refuses such an image where
+    `runAsNonRoot` is set without `runAsUser`. Every USER is judged, root included.
+    https://kubernetes.io/docs/tasks/configure-pod-container/security-context/
+
+    Bad:
+        FROM debian:12
+        USER app
+    Bad: the group does not matter
+        FROM debian:12
+        USER app:1000
+    Bad: a variable that is no argument of the build
+        FROM debian:12
+        ENV APP_USER=1000
+        USER $APP_USER
+    Good:
+        FROM debian:12
+        USER 1000
+    Good:
+        FROM debian:12
+        USER 1000:app
+    Good: the caller decides
+        FROM debian:12
+        ARG APP_USER=1000
+        USER ${APP_USER}
+    """
+    arguments: list[str] = []
+    for instruction in dockerfile.of("ARG", "USER"):
+        if isinstance(instruction, Variables):
+            # hadolint sees only the first one of an ARG.
+            arguments.append(instruction.pairs[0].name.text)
+            continue
+        user = instruction.argument
+        is_number = all("0" <= letter <= "9" for letter in user.raw.partition(":")[0])
+        if not is_number and not any(_refers(user.raw, name) for name in arguments):
+            message = f'the user "{user.text}" is not given as a number'
+            yield at(user, message, object=instruction.object)
+
+
+def _refers(text: str, name: str) -> bool:
+    return f"${name}" in text or f"${{{name}}}" in text
