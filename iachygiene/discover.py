@@ -282,11 +282,9 @@ _NAMED = {
     if kind.part in ("main", "json")
 }
 _BESIDE = {kind.name: kind.pattern for kind in KINDS if kind.part == "beside"}
-_YAML = re.compile(r"\.ya?ml$", re.IGNORECASE)
-_KUSTOMIZATION = re.compile(r"(^|/)(kustomization\.ya?ml|Kustomization)$")
+_KUSTOMIZATIONS = frozenset(("kustomization.yaml", "kustomization.yml", "Kustomization"))
 _NOT_DOCKERFILE = re.compile(NOT_DOCKERFILES, re.IGNORECASE)
 _SERVICES = re.compile(rb"^['\"]?services['\"]?[ \t]*:", re.MULTILINE)
-_NEVER_MANIFESTS = re.compile(r"\.schema\.json$")
 
 
 def kind_by_name(path: str) -> str | None:
@@ -295,9 +293,9 @@ def kind_by_name(path: str) -> str | None:
     for (kind, _), pattern in _NAMED.items():
         if pattern.search(path) and not (kind == "dockerfile" and _NOT_DOCKERFILE.search(name)):
             return kind
-    if _KUSTOMIZATION.search(path):
+    if name in _KUSTOMIZATIONS:
         return "kubernetes"
-    return "yaml" if _YAML.search(name) else None
+    return "yaml" if name.lower().endswith((".yaml", ".yml")) else None
 
 
 def kind_by_contents(data: bytes) -> str | None:
@@ -371,7 +369,8 @@ def _in_skipped(path: str) -> bool:
 
 
 def _explicit_json(tree: Tree, path: str) -> bool:
-    return path in tree.explicit and path.endswith(".json") and not _NEVER_MANIFESTS.search(path)
+    is_manifest = path.endswith(".json") and not path.endswith(".schema.json")
+    return is_manifest and path in tree.explicit
 
 
 def _look_inside(tree: Tree, path: str, troubles: list[Trouble]) -> str | None:
