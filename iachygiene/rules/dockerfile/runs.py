@@ -87,18 +87,20 @@ class StageNames:
     """Names under which hadolint keeps what it knows of a stage.
 
     That is the stage's name or, without one, its image's; a stage starts with what is kept
-    under the name of its image.
+    under the name of its image. `alias` is the former alone, "" where there is none.
     """
 
     def __init__(self, dockerfile: Dockerfile) -> None:
         self._stages = iter(dockerfile.stages)
         self.current = ""
+        self.alias = ""
 
     def enter(self, instruction: Instruction) -> str | None:
         """Follow a FROM and give the name whose state it inherits; None for all else."""
         if not isinstance(instruction, From):
             return None
         stage = next(self._stages)
+        self.alias = stage.name
         self.current = stage.name or stage.image_name
         return stage.image_name
 
@@ -129,3 +131,11 @@ def insertion(use: Use, after: str, text: str, *, safe: bool = True) -> Fix | No
 def first_index(commands: Iterable[bool]) -> int | None:
     """The place of the first true value."""
     return next((place for place, found in enumerate(commands) if found), None)
+
+
+def uncleaned(commands: list[Command], installs: list[bool], cleans: list[bool]) -> Command | None:
+    """The first install where the first cleaning does not come after it."""
+    install, clean = first_index(installs), first_index(cleans)
+    if install is None or (clean is not None and clean > install):
+        return None
+    return commands[install]
