@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from iachygiene.model import Finding, Findings, Severity, at
+from iachygiene.model import Edit, Finding, Findings, Fix, Severity, Span, at
 from iachygiene.parse.terraform import Attribute, Block, TerraformModule
 from iachygiene.rule import rule
 from iachygiene.versions import is_exact, parse_constraint, parse_version
@@ -156,6 +156,93 @@ def _is_semantic(ref: str) -> bool:
 
 def _about(call: Block, attribute: Attribute, message: str) -> Finding:
     return at(attribute, message, object=call.object)
+
+
+_COMMIT = re.compile(r"[0-9a-f]{4,64}")
+
+
+@rule(
+    "TF106",
+    TerraformModule,
+    Severity.WARNING,
+    default="off",
+    aliases=("tflint:terraform_module_shallow_clone",),
+)
+def full_depth_module_clone(module: TerraformModule) -> Findings:
+    """A module comes from a Git repository with all of its history.
+
+    `init` needs one revision; with `depth=1` it fetches no more than that. A commit cannot
+    be fetched in this way, only a branch or a tag, so that a `ref` that looks like a commit
+    is not judged.
+
+    Bad:
+        module "vpc" {
+          source = "git::https://example.com/vpc.git?ref=v1.2.0"
+        }
+    Fixed:
+        module "vpc" {
+          source = "git::https://example.com/vpc.git?depth=1&ref=v1.2.0"
+        }
+    Bad: more than one revision
+        module "vpc" {
+          source = "github.com/example/vpc//modules/subnet?ref=v1.2.0&depth=2"
+        }
+    Bad: the fix leaves variables alone
+        variable "ref" {
+          default = "v1.2.0"
+        }
+        module "vpc" {
+          source = "git::https://example.com/vpc.git?ref=${var.ref}"
+        }
+    Good:
+        module "vpc" {
+          source = "git::https://example.com/vpc.git?depth=1&ref=v1.2.0"
+        }
+    Good: in any order
+        module "vpc" {
+          source = "git@github.com:example/vpc.git?ref=v1.2.0&depth=1"
+        }
+    Good: a commit
+        module "vpc" {
+          source = "github.com/example/vpc?ref=0d8d1b3"
+        }
+    Good: no revision at all is another rule's matter
+        module "vpc" {
+          source = "github.com/example/vpc"
+        }
+    Good: Mercurial has no such thing
+        module "vpc" {
+          source = "hg::https://example.com/vpc?ref=v1.2.0"
+        }
+    """
+    for call in module.of("module"):
+        source = call.attributes.get("source")
+        value = module.constant(source) if source else None
+        repository = git_source(value.strip()) if isinstance(value, str) else None
+        if source is None or not isinstance(value, str) or repository is None:
+            continue
+        if not repository.ref or _COMMIT.fullmatch(repository.ref) or "hg" in _scheme(value):
+            continue
+        query = value.partition("?")[2].partition("//")[0].split("&")
+        if "depth=1" not in query:
+            message = f'source "{value}" is fetched with its history'
+            given = any(part.startswith("depth=") for part in query)
+            fix = None if given else _shallow(source)
+            yield at(source, message, object=call.object, fix=fix)
+
+
+def _scheme(source: str) -> Sequence[str]:
+    """What forces a way of fetching, and the scheme of the URL."""
+    forced, _, rest = source.strip().rpartition("::")
+    return forced, rest.partition("://")[0]
+
+
+def _shallow(source: Attribute) -> Fix | None:
+    place = re.search(r"[?&](?=ref=)", source.text)
+    if place is None or not source.text.startswith('"') or "${" in source.text:
+        return None
+    start = source.location.span.start + place.end()
+    return Fix("fetch one revision", (Edit(Span(start, start), "depth=1&"),))
 
 
 _PART = r"[0-9A-Za-z](?:[0-9A-Za-z_-]{0,62}[0-9A-Za-z])?"
