@@ -148,7 +148,7 @@ def apt_install_without_yes(dockerfile: Dockerfile) -> Findings:
         )
         if command.has("install") and not answered:
             fix = insertion(use, "install", "-y")
-            yield at(command, '"apt-get install" asks', object=use.object, fix=fix)
+            yield at(command, '"apt-get install" waits for an answer', object=use.object, fix=fix)
 
 
 @rule("DF3015", Dockerfile, Severity.INFO, aliases=("hadolint:DL3015", "trivy:DS-0029"))
@@ -213,6 +213,6 @@ def apt_command(dockerfile: Dockerfile) -> Findings:
     for use in every_use(dockerfile, "apt"):
         word, first = use.command.name_word, next(iter(use.command.plain), None)
         fix = None
-        if first is not None and first.text in _BOTH and word.raw == "apt":
+        if first is not None and first.text in _BOTH and use.run.exec_form is None:
             fix = Fix("use apt-get", (Edit(word.location.span, "apt-get"),))
         yield at(use.command, 'the interface of "apt" is not stable', object=use.object, fix=fix)

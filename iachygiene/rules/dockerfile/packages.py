@@ -111,7 +111,8 @@ def interactive_zypper(dockerfile: Dockerfile) -> Findings:
         answered = use.command.has_flag("non-interactive", "n", "no-confirm", "y")
         if use.command.has(*_ASKING) and not answered:
             fix = insertion(use, "install", "-y") or insertion(use, "in", "-y")
-            yield at(use.command, '"zypper" asks', object=use.object, fix=fix)
+            why = '"zypper" waits for an answer'
+            yield at(use.command, why, object=use.object, fix=fix)
 
 
 @rule("DF3035", Dockerfile, Severity.WARNING, aliases=("hadolint:DL3035",))

@@ -85,7 +85,8 @@ def _asking(use: Use) -> Iterator[Finding]:
     command = use.command
     if command.has(*_INSTALLS) and not command.has_flag("y", "assumeyes"):
         fix = next(filter(None, (insertion(use, word, "-y") for word in _INSTALLS)), None)
-        yield at(command, f'"{command.name}" asks', object=use.object, fix=fix)
+        why = f'"{command.name}" waits for an answer'
+        yield at(command, why, object=use.object, fix=fix)
 
 
 @rule("DF3032", Dockerfile, Severity.WARNING, aliases=("hadolint:DL3032", "trivy:DS-0015"))

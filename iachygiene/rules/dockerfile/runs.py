@@ -38,7 +38,8 @@ def own_and_onbuild(
     own: list[tuple[Instruction, str]] = []
     triggers: list[tuple[Instruction, str]] = []
     for one in dockerfile.instructions:
-        if isinstance(one, Onbuild):
+        # A FROM in ONBUILD is refused by Docker; it begins no stage.
+        if isinstance(one, Onbuild) and not isinstance(one.trigger, From):
             triggers.append((one.trigger, one.object))
         own.append((one, one.object))
     return own, triggers
@@ -118,10 +119,10 @@ def unpinned(use: Use, words: list[Word], what: str = "has no version") -> Itera
 
 
 def insertion(use: Use, after: str, text: str, *, safe: bool = True) -> Fix | None:
-    """The fix that writes an option behind an argument; none in the JSON form."""
+    """The fix that writes an option behind a word of the command; none in the JSON form."""
     if use.run.exec_form is not None:
         return None
-    word = next((word for word in use.command.arguments if word.text == after), None)
+    word = next((word for word in use.command.words if word.text == after), None)
     if word is None or word.raw != after:
         return None
     end = word.location.span.end

@@ -9,7 +9,7 @@ from iachygiene.parse.dockerfile import Command, Dockerfile, From, Instruction, 
 from iachygiene.parse.script import Text
 from iachygiene.parse.shell import parse_shell
 from iachygiene.rule import rule
-from iachygiene.rules.dockerfile.runs import every_use, own_and_onbuild
+from iachygiene.rules.dockerfile.runs import every_use, insertion, own_and_onbuild
 
 _USELESS = ("free", "kill", "mount", "ps", "service", "shutdown", "ssh", "top", "vim")
 _QUIET = ("progress", "q", "quiet", "o", "output-file", "a", "append-output", "no-verbose")
@@ -112,6 +112,9 @@ def useradd_large_uid(dockerfile: Dockerfile) -> Findings:
     Bad:
         FROM debian:12
         RUN useradd -u 123456 app
+    Fixed:
+        FROM debian:12
+        RUN useradd -l -u 123456 app
     Bad: among other options
         FROM debian:12
         RUN useradd -mru 123456 app
@@ -136,7 +139,8 @@ def useradd_large_uid(dockerfile: Dockerfile) -> Findings:
             for option, value in pairwise(use.command.arguments):
                 if _is_user_number(option.text) and len(value.text) > 5:
                     why = f'user number "{value.text}" fills the login logs'
-                    yield at(value, why, object=use.object)
+                    fix = insertion(use, "useradd", "-l")
+                    yield at(value, why, object=use.object, fix=fix)
                     break
 
 
