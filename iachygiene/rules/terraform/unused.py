@@ -221,27 +221,31 @@ def unused_declaration(module: TerraformModule) -> Findings:
     if not module.complete:
         return
     uses = _uses(module)
+    blocks = {(file.path, node.start): (file, node) for file, node in nodes(module, hcl.Block)}
     for block in module.of("variable"):
         if len(block.labels) == 1 and ("var", *block.labels) not in uses:
-            yield _unused(module, block, f'variable "{block.labels[0]}"')
+            yield _unused(blocks, block, f'variable "{block.labels[0]}"')
     checked = [data for check in module.of("check") for data in check.of("data")]
     for block in [*module.of("data"), *checked]:
         if len(block.labels) == 2 and ("data", *block.labels) not in uses and not _checks(block):
-            yield _unused(module, block, f'data source "{".".join(block.labels)}"')
+            yield _unused(blocks, block, f'data source "{".".join(block.labels)}"')
     yield from _unused_locals(module, uses)
     for block in module.of("provider"):
         given = block.attributes.get("alias")
         alias = given.constant if given else None
         if isinstance(alias, str) and (*block.labels, alias) not in uses:
-            yield _unused(module, block, f'provider "{".".join(block.labels)}.{alias}"')
+            yield _unused(blocks, block, f'provider "{".".join(block.labels)}.{alias}"')
 
 
-def _unused(module: TerraformModule, block: Block, what: str) -> Finding:
+_Blocks: TypeAlias = dict[tuple[str, int], tuple[SourceFile, hcl.Block]]
+
+
+def _unused(blocks: _Blocks, block: Block, what: str) -> Finding:
     path, span = block.location.path, block.location.span
+    file, node = blocks.get((path, span.start), (None, None))
     fix = None
-    for file, node in nodes(module, hcl.Block):
-        if node.start == span.start and file.path == path and not block.overrides:
-            fix = _removed(file, Span(node.start, node.end))
+    if file and node and not block.overrides:
+        fix = _removed(file, Span(node.start, node.end))
     return at(block, f"{what} is not used", fix=fix)
 
 
