@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from iachygiene.model import Edit, Findings, Fix, Location, Severity, Span, at
 from iachygiene.parse.dockerfile import Dockerfile, Healthcheck, Instruction, Onbuild, Stage
@@ -148,23 +149,28 @@ def shell_form_command(dockerfile: Dockerfile) -> Findings:
         ENTRYPOINT []
         HEALTHCHECK NONE
     """
+    for stage, outer, command in _commands(dockerfile):
+        is_check = command is not outer
+        # Docker's own check does not look at HEALTHCHECK.
+        aliases = ("hadolint:DL3025",) if is_check else None
+        place = command.argument
+        if command.exec_form is None:
+            what = "the CMD of HEALTHCHECK" if is_check else command.keyword
+            fix = _json_form(command, stage)
+            message = f"{what} is in shell form"
+            yield at(place, message, object=outer.object, aliases=aliases, fix=fix)
+        elif command.escape == "\\" and '\\\\"' in place.raw:
+            message = "a backslash before a quote makes hadolint read a shell form"
+            yield at(place, message, object=outer.object, aliases=("hadolint:DL3025",))
+
+
+def _commands(dockerfile: Dockerfile) -> Iterator[tuple[Stage | None, Instruction, Instruction]]:
+    """Each CMD and ENTRYPOINT with its stage and the instruction that it stands in."""
     for stage in (None, *dockerfile.stages):
         for outer in stage.instructions if stage else dockerfile.preamble:
             command = outer.command if isinstance(outer, Healthcheck) else outer
-            if command is None or command.keyword not in ("CMD", "ENTRYPOINT"):
-                continue
-            if command.exec_form is None:
-                what = "the CMD of HEALTHCHECK" if command is not outer else command.keyword
-                yield at(
-                    command.argument,
-                    f"{what} is in shell form",
-                    object=outer.object,
-                    fix=_json_form(command, stage),
-                )
-            elif '\\\\"' in command.argument.raw:
-                message = "a backslash before a quote makes hadolint read a shell form"
-                aliases = ("hadolint:DL3025",)
-                yield at(command.argument, message, object=outer.object, aliases=aliases)
+            if command is not None and command.keyword in ("CMD", "ENTRYPOINT"):
+                yield stage, outer, command
 
 
 def _json_form(command: Instruction, stage: Stage | None) -> Fix | None:

@@ -38,7 +38,9 @@ def fixed_platform(dockerfile: Dockerfile) -> Findings:
         flag = stage.base.flag("platform")
         if flag and "BUILDPLATFORM" not in flag.value and "TARGETPLATFORM" not in flag.value:
             message = f'the stage is bound to the platform "{flag.value}"'
-            yield at(flag, message, object=stage.object)
+            # Docker's own check leaves variables alone.
+            aliases = ("hadolint:DL3029",) if "$" in flag.value else None
+            yield at(flag, message, object=stage.object, aliases=aliases)
 
 
 @rule(

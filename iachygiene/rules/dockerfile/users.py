@@ -11,6 +11,7 @@ from iachygiene.rules.dockerfile.known_images import family, is_service, starts_
 
 _DEVELOPMENT = frozenset(("dev", "development", "test", "tests"))
 _BUILDING = frozenset(("build", "builder", "ci"))
+_VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})", re.ASCII)
 _SHIPPED_USERS = {
     "node": 'the image has a user "node"',
     "dotnet": 'the image has a user "app" ($APP_UID)',
@@ -185,18 +186,25 @@ def named_user(dockerfile: Dockerfile) -> Findings:
         ARG APP_USER=1000
         USER ${APP_USER}
     """
-    arguments: list[str] = []
+    arguments: set[str] = set()
+    lengths: set[int] = set()
     for instruction in dockerfile.of("ARG", "USER"):
         if isinstance(instruction, Variables):
             # hadolint sees only the first one of an ARG.
-            arguments.append(instruction.pairs[0].name.text)
+            name = instruction.pairs[0].name.text
+            arguments.add(name)
+            lengths.add(len(name))
             continue
         user = instruction.argument
         is_number = all("0" <= letter <= "9" for letter in user.raw.partition(":")[0])
-        if not is_number and not any(_refers(user.raw, name) for name in arguments):
+        if not is_number and not _uses_any(user.raw, arguments, lengths):
             message = f'the user "{user.text}" is not given as a number'
             yield at(user, message, object=instruction.object)
 
 
-def _refers(text: str, name: str) -> bool:
-    return f"${name}" in text or f"${{{name}}}" in text
+def _uses_any(text: str, names: set[str], lengths: set[int]) -> bool:
+    """Whether `${NAME}` or, as hadolint reads it, anything that begins with `$NAME` is there."""
+    return any(
+        found[2] in names or any((found[1] or "")[:length] in names for length in lengths)
+        for found in _VARIABLE.finditer(text)
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from iachygiene.model import Findings, Severity, at
@@ -71,15 +72,14 @@ def env_self_reference(dockerfile: Dockerfile) -> Findings:
     for instruction in dockerfile.of("ENV", "ARG"):
         if not isinstance(instruction, Variables):
             continue
-        names = {pair.name.text for pair in instruction.pairs}
-        if instruction.keyword == "ENV":
-            for pair in instruction.pairs:
-                others = {other.name.text for other in instruction.pairs if other is not pair}
-                used = _used(pair) & others - known
-                for name in sorted(used):
+        names = Counter(pair.name.text for pair in instruction.pairs)
+        defined = names.keys() - known
+        for pair in instruction.pairs if instruction.keyword == "ENV" else ():
+            for name in sorted(_used(pair) & defined):
+                if name != pair.name.text or names[name] > 1:
                     message = f'"{pair.name.text}" uses "{name}", defined in the same ENV'
                     yield at(pair, message, object=instruction.object)
-        known |= names
+        known |= defined
 
 
 def _used(pair: Pair) -> set[str]:
