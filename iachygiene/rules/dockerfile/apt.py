@@ -8,6 +8,7 @@ from iachygiene.rule import rule
 from iachygiene.rules.dockerfile.runs import every_use, insertion, runs_that_matter, unpinned
 
 _LISTS = "/var/lib/apt/lists"
+_BOTH = ("update", "install", "remove", "purge", "upgrade", "autoremove", "clean")
 
 
 @rule("DF3009", Dockerfile, Severity.INFO, aliases=("hadolint:DL3009",))
@@ -181,9 +182,6 @@ def apt_recommends_installed(dockerfile: Dockerfile) -> Findings:
             fix = insertion(use, "install", "--no-install-recommends", safe=False)
             why = '"apt-get install" takes recommended packages as well'
             yield at(use.command, why, object=use.object, fix=fix)
-
-
-_BOTH = ("update", "install", "remove", "purge", "upgrade", "autoremove", "clean")
 
 
 @rule("DF3027", Dockerfile, Severity.WARNING, aliases=("hadolint:DL3027", "checkov:CKV_DOCKER_9"))

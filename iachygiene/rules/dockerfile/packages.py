@@ -7,6 +7,9 @@ from iachygiene.parse.dockerfile import Dockerfile
 from iachygiene.rule import rule
 from iachygiene.rules.dockerfile.runs import every_run, every_use, insertion, uncleaned, unpinned
 
+_ASKING = ("install", "in", "remove", "rm", "source-install", "si", "patch")
+_UPGRADES = ("dist-upgrade", "dup")
+
 
 @rule("DF3018", Dockerfile, Severity.WARNING, aliases=("hadolint:DL3018",))
 def unpinned_apk_package(dockerfile: Dockerfile) -> Findings:
@@ -78,9 +81,6 @@ def apk_cache_kept(dockerfile: Dockerfile) -> Findings:
             yield at(command, '"apk add" keeps its cache', object=use.object, fix=fix)
 
 
-_ASKING = ("install", "in", "remove", "rm", "source-install", "si", "patch")
-
-
 @rule("DF3034", Dockerfile, Severity.WARNING, aliases=("hadolint:DL3034",))
 def interactive_zypper(dockerfile: Dockerfile) -> Findings:
     """A zypper command asks whether to go on.
@@ -138,9 +138,6 @@ def zypper_dist_upgrade(dockerfile: Dockerfile) -> Findings:
         if word is not None:
             why = f'"zypper {word.text}" upgrades the distribution'
             yield at(word, why, object=use.object)
-
-
-_UPGRADES = ("dist-upgrade", "dup")
 
 
 @rule("DF3036", Dockerfile, Severity.WARNING, aliases=("hadolint:DL3036", "trivy:DS-0020"))
