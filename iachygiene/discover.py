@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from iachygiene.files import Tree
 from iachygiene.git import Refusal, start_listing, toplevel
-from iachygiene.model import Broken, Job, Trouble, Unchecked
+from iachygiene.model import Broken, Job, Location, Trouble, Unchecked
 
 
 class Kind(NamedTuple):
@@ -91,6 +91,7 @@ class Listing(NamedTuple):
     paths: Sequence[str]
     from_git: bool
     notes: Sequence[Unchecked] = ()
+    refused: Sequence[Trouble] = ()
 
 
 class Focus(NamedTuple):
@@ -143,11 +144,13 @@ class Place:
                 count = len(found.submodules)
                 if count:
                     notes = (Unchecked("submodules", "submodule", f"{count} not entered"),)
-                return Listing(found.paths, from_git=True, notes=notes)
+                closed = [_refusal(path, "permission denied") for path in found.unreadable]
+                return Listing(found.paths, from_git=True, notes=notes, refused=closed)
             detail = f"{found.detail}; the files were listed without it"
             notes = (Unchecked("git", "git", detail),)
-        paths = list(walk(self.root, gitignore=self._gitignore))
-        return Listing(paths, from_git=False, notes=notes)
+        refused: list[Trouble] = []
+        paths = list(walk(self.root, gitignore=self._gitignore, refused=refused))
+        return Listing(paths, from_git=False, notes=notes, refused=refused)
 
 
 class Discovered(NamedTuple):
@@ -165,10 +168,18 @@ def locate(paths: Sequence[str], start: str = ".", *, gitignore: bool = True) ->
     none it is a directory that is named alone, else `start` if that holds them all, else the
     directory that does. Raises FileNotFoundError with the name of a path that is not there.
     """
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise FileNotFoundError("the working directory") from None
     named = [os.path.normpath(os.path.join(start, path)) for path in paths]
     for given, path in zip(paths, named, strict=True):
-        if not os.path.lexists(path):
-            raise FileNotFoundError(given)
+        try:
+            os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            raise FileNotFoundError(given) from None
+        except OSError:
+            continue  # it is there, and reading it will say what is wrong with it
     # A link keeps its own name; only the directory it stands in is made real.
     real = [
         os.path.realpath(path)
@@ -188,9 +199,10 @@ def locate(paths: Sequence[str], start: str = ".", *, gitignore: bool = True) ->
     for path in real:
         inside = _relative(path, root) or ""
         (directories if os.path.isdir(path) else files).append(inside)
-    focus = Focus(frozenset(files), () if "" in directories else tuple(sorted(directories)))
-    if "" in directories:
-        focus = Focus()
+    # What a link leads to is reported under its own path.
+    targets = [_relative(os.path.realpath(path), root) for path in real if os.path.islink(path)]
+    in_focus = frozenset((*files, *filter(None, targets)))
+    focus = Focus() if "" in directories else Focus(in_focus, tuple(sorted(directories)))
     return Place(root, focus, frozenset(files), gitignore)
 
 
@@ -215,23 +227,25 @@ def walk(
     directory: str = "",
     *,
     gitignore: bool = True,
-    skipped: Collection[str] = SKIPPED_DIRECTORIES,
+    refused: list[Trouble] | None = None,
 ) -> Iterator[str]:
     """Files below a directory, links included, in the order of their names.
 
     Used where there is no git. With `gitignore` the files of that name are honoured.
+    Directories that cannot be listed are put into `refused`.
     """
     specs = _gitignores_above(root, directory) if gitignore else ()
-    yield from _walk(root, directory, specs, gitignore, skipped)
+    yield from _walk(root, directory, specs, gitignore, [] if refused is None else refused)
 
 
 def _walk(
-    root: str, directory: str, specs: tuple[Any, ...], gitignore: bool, skipped: Collection[str]
+    root: str, directory: str, specs: tuple[Any, ...], gitignore: bool, refused: list[Trouble]
 ) -> Iterator[str]:
     try:
         with os.scandir(os.path.join(root, directory)) as entries:
             found = sorted(entries, key=lambda entry: entry.name)
-    except OSError:
+    except OSError as error:
+        refused.append(_refusal(directory, (error.strerror or "cannot be listed").lower()))
         return
     prefix = f"{directory}/" if directory else ""
     if gitignore and any(entry.name == ".gitignore" for entry in found):
@@ -243,8 +257,12 @@ def _walk(
             continue
         if not is_directory:
             yield path
-        elif entry.name not in skipped:
-            yield from _walk(root, path, specs, gitignore, skipped)
+        elif entry.name not in SKIPPED_DIRECTORIES:
+            yield from _walk(root, path, specs, gitignore, refused)
+
+
+def _refusal(directory: str, why: str) -> Trouble:
+    return Trouble("unreadable", Location(directory or "."), f"the directory is not listed: {why}")
 
 
 def _gitignores_above(root: str, directory: str) -> tuple[Any, ...]:

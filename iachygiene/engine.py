@@ -89,7 +89,7 @@ def run(
     progress: Progress | None = None,
 ) -> Scan:
     """The whole pipeline over one root."""
-    from iachygiene.programs import Programs
+    from iachygiene.programs import FORMAT_RULES, Programs
 
     progress = progress or Progress()
     started = perf_counter()
@@ -104,21 +104,27 @@ def run(
     progress.say("checking", len(touched))
     verdicts = judge_all(touched, tree, rules, options.workers, progress)
     linked = _facts_elsewhere(found.jobs, touched, tree, rules)
-    whole = _judge_tree(found, tree, rules, options)
+    whole = _judge_tree(found, listing, tree, rules, options)
     progress.say("waiting for terraform")
     said = programs.finish(rules)
     judged_at = perf_counter()
 
     def settle() -> Result:
-        return _settle([*verdicts, whole, said], linked, found, programs, tree, rules, options)
+        unjudged = _unjudged(touched, verdicts)
+        every = [*verdicts, whole, said]
+        return _settle(every, linked, found, programs, tree, rules, options, unjudged)
 
     def judge_again(changed: frozenset[str]) -> Result:
         for index, job in enumerate(touched):
             about = {one.location.path for one in verdicts[index].findings}
             if not changed.isdisjoint(about.union(job.paths)):
                 verdicts[index] = judge(_built_in(job), tree, rules)
-        # What programs said of the old contents holds no more; the jobs say it anew.
-        said.findings[:] = [one for one in said.findings if one.location.path not in changed]
+        # The built-in engine says anew what a program said of the format.
+        said.findings[:] = [
+            one
+            for one in said.findings
+            if one.location.path not in changed or one.rule not in FORMAT_RULES
+        ]
         return settle()
 
     result = settle()
@@ -190,12 +196,16 @@ def _facts_elsewhere(
     return [judge(job, tree, rules, facts_only=True) for job in wanted]
 
 
-def _judge_tree(found: Discovered, tree: Tree, rules: Rules, options: Options) -> Verdict:
-    """What discovery met: files that could not be looked into, paths that are no files."""
+def _judge_tree(
+    found: Discovered, listing: Listing, tree: Tree, rules: Rules, options: Options
+) -> Verdict:
+    """What discovery met: directories and files that could not be looked into."""
     verdict = empty_verdict()
-    for trouble in found.troubles:
+    for trouble in (*listing.refused, *found.troubles):
         if options.focus.holds(trouble.location.path):
             report_trouble(trouble, tree, rules, verdict)
+    if options.focus == Focus():
+        verdict.unchecked.extend(listing.notes)
     return verdict
 
 
@@ -207,6 +217,7 @@ def _settle(
     tree: Tree,
     rules: Rules,
     options: Options,
+    unjudged: frozenset[str],
 ) -> Result:
     """One result: project rules, suppression, focus and order."""
     config = rules.config
@@ -223,7 +234,11 @@ def _settle(
                 findings, comments, today=options.today, require_reason=config.require_reason
             )
             muted += by_comment
-            _judge_suppressions(suppressions, tree, rules, programs.ran, judged)
+            ran = programs.ran and not tree.overlay
+            linking = not options.kinds
+            for suppression in suppressions:
+                known = suppression.location.path not in unjudged
+                _judge_suppression(suppression, tree, rules, judged, ran, linking, known)
     findings = _give_way([*findings, *judged.findings], rules)
     kept = [one for one in findings if _shown(one, config, options.focus)]
     muted = [one for one in muted if _shown(one.finding, config, options.focus)]
@@ -285,10 +300,13 @@ def _muted_by_config(
     findings: Sequence[Finding], rules: Rules
 ) -> tuple[list[Finding], list[Muted]]:
     from iachygiene.rule import get
+    from iachygiene.selection import ALWAYS_ON
 
     kept, muted = [], []
     for finding in findings:
-        pattern = rules.config.ignored(get(finding.rule), finding.location.path)
+        pattern = ""
+        if finding.rule not in ALWAYS_ON:
+            pattern = rules.config.ignored(get(finding.rule), finding.location.path)
         if pattern:
             muted.append(Muted(finding, "config", pattern))
         else:
@@ -296,19 +314,40 @@ def _muted_by_config(
     return kept, muted
 
 
-def _judge_suppressions(
-    suppressions: Sequence[SuppressionUnit], tree: Tree, rules: Rules, ran: bool, judged: Verdict
+def _unjudged(jobs: Sequence[Job], verdicts: Sequence[Verdict]) -> frozenset[str]:
+    """The files of jobs that could not be judged in full."""
+    from iachygiene.selection import ALWAYS_ON
+
+    paths: set[str] = set()
+    for job, verdict in zip(jobs, verdicts, strict=True):
+        broken = any(finding.rule in ALWAYS_ON for finding in verdict.findings)
+        if broken or verdict.crashes or verdict.unchecked:
+            paths.update(job.paths)
+    return frozenset(paths)
+
+
+def _judge_suppression(
+    suppression: SuppressionUnit,
+    tree: Tree,
+    rules: Rules,
+    verdict: Verdict,
+    ran: bool,
+    linking: bool,
+    judged: bool,
 ) -> None:
     from iachygiene.suppress import Suppression, with_verdict
 
-    files: dict[str, SourceFile] = {}
-    for suppression in suppressions:
-        path = suppression.location.path
-        if path not in files:
-            files[path] = SourceFile(path, tree.raw(path))
-        unit = with_verdict(suppression, files[path], rules.config, programs_ran=ran)
-        for rule in rules.of("toolkit").get(Suppression, ()):
-            run_rule(rule, unit, path, rules.config, judged)
+    path = suppression.location.path
+    unit = with_verdict(
+        suppression,
+        tree.source(path),
+        rules.config,
+        programs_ran=ran,
+        linking=linking,
+        judged=judged,
+    )
+    for rule in rules.of("toolkit").get(Suppression, ()):
+        run_rule(rule, unit, path, rules.config, verdict)
 
 
 def _give_way(findings: Sequence[Finding], rules: Rules) -> list[Finding]:
@@ -364,7 +403,7 @@ def _sources(result: Result, tree: Tree) -> dict[str, SourceFile]:
     sources: dict[str, SourceFile] = {}
     for path in {place.path for place in places}:
         try:
-            sources[path] = SourceFile(path, tree.raw(path))
+            sources[path] = tree.source(path)
         except Broken:
             continue
     return sources

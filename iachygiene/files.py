@@ -106,6 +106,13 @@ class Tree:
         finally:
             os.close(descriptor)
 
+    def source(self, path: str) -> SourceFile:
+        """A file for reports, as `read` decodes it but without its checks; raises `Broken`."""
+        data = self.raw(path)
+        if data.startswith(_UNICODE_MARKS) and path.lower().endswith((".yaml", ".yml")):
+            data = _transcode(path, data)
+        return SourceFile(path, data)
+
     def judged(self, path: str) -> bytes:
         """The bytes that the findings of a file speak of; raises `Broken` if they changed."""
         data = self.raw(path)

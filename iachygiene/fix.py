@@ -13,6 +13,7 @@ from iachygiene.model import Broken, Crash, Finding, Fix, Result, SourceFile
 MAX_PASSES = 10
 """Passes of fixing; a fix can uncover the next."""
 
+_UNREADABLE = frozenset(("HYG001", "HYG004", "HYG006"))
 _NEVER_WRITTEN = frozenset((".git", ".terraform", "node_modules"))
 
 
@@ -35,7 +36,12 @@ def repair(
     """
     for _ in range(MAX_PASSES):
         before = dict(tree.overlay)
-        fixing = [one for one in result.findings if in_focus(one.location.path)]
+        bad = {one.location.path for one in result.findings if one.rule in _UNREADABLE}
+        fixing = [
+            one
+            for one in result.findings
+            if in_focus(one.location.path) and one.location.path not in bad
+        ]
         changed = apply(fixing, tree, unsafe=unsafe)
         if not changed:
             break
@@ -123,10 +129,30 @@ def unified_diff(tree: Tree) -> Iterator[str]:
     from difflib import unified_diff as lines_of
 
     for path in sorted(tree.overlay):
-        before = tree.originals[path].decode(errors="replace").splitlines(keepends=True)
-        after = tree.overlay[path].decode(errors="replace").splitlines(keepends=True)
-        for line in lines_of(before, after, f"a/{path}", f"b/{path}"):
+        before = _lines(tree.originals[path])
+        after = _lines(tree.overlay[path])
+        for line in lines_of(before, after, _quoted(f"a/{path}"), _quoted(f"b/{path}")):
             yield line if line.endswith("\n") else line + "\n\\ No newline at end of file\n"
+
+
+def _lines(data: bytes) -> list[str]:
+    """Lines as diff and git know them: a line feed ends one, and nothing else does."""
+    *whole, last = data.decode(errors="replace").split("\n")
+    return [line + "\n" for line in whole] + ([last] if last else [])
+
+
+def _quoted(name: str) -> str:
+    """A name as git writes it into a patch: in quotes with escapes unless it is printable."""
+    if name.isprintable() and not set('"\\').intersection(name):
+        return name
+    escaped = name.encode(errors="surrogateescape").decode("latin-1")
+    return (
+        '"'
+        + "".join(
+            f"\\{ord(one):03o}" if not " " <= one <= "~" or one in '"\\' else one for one in escaped
+        )
+        + '"'
+    )
 
 
 def write_all(tree: Tree) -> Iterator[tuple[str, str]]:
@@ -166,6 +192,7 @@ def write(root: str, path: str, before: bytes, after: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         _keep_owner(temporary, found)
+        _keep_attributes(target, temporary)
         os.replace(temporary, target)
     except OSError as error:
         raise NotWritten((error.strerror or "cannot be written").lower()) from None
@@ -178,7 +205,12 @@ def _beside(target: str, mode: int) -> tuple[int, str]:
     directory, name = os.path.split(target)
     path = os.path.join(directory, f".{name[:100]}.{os.urandom(8).hex()}")
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    os.fchmod(descriptor, mode)
+    try:
+        os.fchmod(descriptor, mode)
+    except OSError:
+        os.close(descriptor)
+        os.unlink(path)
+        raise
     return descriptor, path
 
 
@@ -191,14 +223,38 @@ def _keep_owner(path: str, found: os.stat_result) -> None:
             return
 
 
+def _keep_attributes(source: str, path: str) -> None:
+    """Extended attributes, where the system has them and allows it."""
+    try:
+        for name in os.listxattr(source):
+            os.setxattr(path, name, os.getxattr(source, name))
+    except (OSError, AttributeError):
+        return
+
+
 def _write_in_place(target: str, before: bytes, after: bytes) -> None:
     """A file with several names keeps them all; a copy lies beside it until it is done."""
     descriptor, copy = _beside(target, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(before)
-        os.fsync(file.fileno())
-    with open(target, "r+b") as file:
-        file.write(after)
-        file.truncate()
-        os.fsync(file.fileno())
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(before)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        os.unlink(copy)
+        raise
+    try:
+        _overwrite(target, after)
+    except BaseException:
+        _overwrite(target, before)  # where that fails too, the copy is still there
+        os.unlink(copy)
+        raise
     os.unlink(copy)
+
+
+def _overwrite(target: str, data: bytes) -> None:
+    with open(target, "r+b") as file:
+        file.write(data)
+        file.truncate()
+        file.flush()
+        os.fsync(file.fileno())

@@ -73,7 +73,7 @@ class GitListing(NamedTuple):
     `paths` are the files, tracked or not, without what git ignores, sorted. `untracked`,
     `links` (symbolic links), `unmerged` and `sparse` (tracked, but left out of a sparse
     checkout) are parts of it. `submodules` are directories that are repositories of their
-    own and not part of `paths`.
+    own and not part of `paths`. `unreadable` are directories that could not be opened.
     """
 
     paths: Sequence[str]
@@ -82,6 +82,7 @@ class GitListing(NamedTuple):
     unmerged: frozenset[str] = frozenset()
     sparse: frozenset[str] = frozenset()
     submodules: Sequence[str] = ()
+    unreadable: Sequence[str] = ()
 
 
 class Pending:
@@ -97,7 +98,10 @@ class Pending:
         if isinstance(self._running, Refusal):
             return self._running
         ended = self._running.wait()
-        return _refusal(ended) or _read_listing(ended.stdout)
+        listing = _refusal(ended) or _read_listing(ended.stdout)
+        if isinstance(listing, GitListing) and ended.stderr:
+            listing = listing._replace(unreadable=_unreadable(ended.stderr))
+        return listing
 
 
 def start_listing(root: str) -> Pending:
@@ -275,6 +279,16 @@ def _read_listing(output: bytes) -> GitListing | Refusal:
         frozenset(sparse),
         sorted(set(nested)),
     )
+
+
+def _unreadable(stderr: bytes) -> list[str]:
+    """The directories that git warns it could not open; the listing goes on without them."""
+    found = []
+    for line in os.fsdecode(stderr).splitlines():
+        _, told, rest = line.partition("could not open directory '")
+        if told:
+            found.append(rest.rpartition("'")[0].rstrip("/"))
+    return found
 
 
 def _files(paths: Collection[str], nested: Collection[str]) -> frozenset[str]:

@@ -88,9 +88,7 @@ def judge(
     except Broken as broken:
         report_trouble(broken.trouble, tree, rules, verdict)
     except _TookTooLong:
-        place = Location(job.paths[0])
-        message = f"judging took over {timeout:g} s"
-        report_trouble(Trouble("over-limit", place, message), tree, rules, verdict)
+        report_unfinished(job, f"judging took over {timeout:g} s", tree, rules, verdict)
     except Exception as error:
         verdict.crashes.append(_crash(f"parse.{job.kind}", job.paths[0], error))
     return verdict
@@ -165,6 +163,12 @@ def _bounded(found: list[Finding]) -> Iterator[Finding]:
             total = sum(one.location.path == last.location.path for one in found)
             message = f"and {total - MAX_FINDINGS} more findings of this rule in this file"
             yield last._replace(message=message, fix=None, related=())
+
+
+def report_unfinished(job: Job, message: str, tree: Tree, rules: Rules, verdict: Verdict) -> None:
+    """Name every file of a job that was given up: any of them may be the one in focus."""
+    for path in job.paths:
+        report_trouble(Trouble("over-limit", Location(path), message), tree, rules, verdict)
 
 
 def report_trouble(trouble: Trouble, tree: Tree, rules: Rules, verdict: Verdict) -> None:

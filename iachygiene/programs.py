@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from iachygiene.files import Tree
 
 FORMAT = "terraform fmt"
-_FORMAT_RULES = frozenset(("TF001", "TF002"))
+FORMAT_RULES = frozenset(("TF001", "TF002"))
 _VALIDATE_RULES = frozenset(("TF501", "TF502"))
 
 
@@ -58,7 +58,7 @@ class Programs:
         enabled = {rule.code for table in rules.of("terraform").values() for rule in table}
         wanted = enabled.intersection(_VALIDATE_RULES)
         if self.engine != "builtin":
-            wanted |= enabled.intersection(_FORMAT_RULES)
+            wanted |= enabled.intersection(FORMAT_RULES)
         self._wanted = frozenset(wanted)
         required = bool(self.required.intersection(_VALIDATE_RULES))
         self._asked["required"] = required
@@ -118,7 +118,7 @@ class Programs:
             said.append(ToolStatus("built-in", FORMAT, "ok", __version__, units=formatted))
         for index, status in enumerate(said):
             if status.status in ("ok", "findings"):
-                rules = _FORMAT_RULES if status.check == FORMAT else _VALIDATE_RULES
+                rules = FORMAT_RULES if status.check == FORMAT else _VALIDATE_RULES
                 word = "ok" if reported.isdisjoint(rules) else "findings"
                 said[index] = status._replace(status=word)
         return sorted(said, key=lambda status: status.check)

@@ -197,11 +197,19 @@ def rules_named(word: str) -> list[Rule]:
 
 
 def with_verdict(
-    suppression: Suppression, file: SourceFile, config: Config, *, programs_ran: bool
+    suppression: Suppression,
+    file: SourceFile,
+    config: Config,
+    *,
+    programs_ran: bool,
+    linking: bool,
+    judged: bool,
 ) -> Suppression:
     """The suppression with what may be said of it: unknown words, and words without use.
 
-    A word is unused only where every rule that it names has run.
+    A word is unused only where every rule that it names has run: those of programs
+    (`programs_ran`), those across languages (`linking`), and any at all on its file
+    (`judged`).
     """
     if suppression.problem:
         return suppression
@@ -216,14 +224,17 @@ def with_verdict(
         if rules is None:
             return config.is_default_selection
         return all(
-            config.enabled(rule, path) and (programs_ran or not rule.needs) for rule in rules
+            config.enabled(rule, path)
+            and (programs_ran or not rule.needs)
+            and (linking or rule.language != "project")
+            for rule in rules
         )
 
-    unused = tuple(word for word in suppression.unused if ran(word))
+    unused = tuple(word for word in suppression.unused if judged and ran(word))
     if not unused or config.unused_suppressions is None:
         return suppression._replace(unused=())
-    judged = suppression._replace(unused=unused, severity=config.unused_suppressions)
-    return judged._replace(fix=removal(judged, file))
+    found = suppression._replace(unused=unused, severity=config.unused_suppressions)
+    return found._replace(fix=removal(found, file))
 
 
 def _nearest(word: str) -> str:
@@ -245,10 +256,13 @@ def removal(suppression: Suppression, file: SourceFile) -> Fix:
         edit = Edit(Span(opening, closing), ", ".join(left))
         return Fix("remove what mutes nothing from the list", (edit,))
     line_start = text.rfind("\n", 0, start) + 1
-    before = text[line_start:start]
+    line_end = text.find("\n", end)
+    line_end = len(text) if line_end == -1 else line_end
+    before, after = text[line_start:start], text[end:line_end]
     if before.strip():
         start -= len(before) - len(before.rstrip())
+    elif after.strip():
+        end += len(after) - len(after.lstrip())
     else:
-        start = line_start
-        end = text.find("\n", end) + 1 or len(text)
+        start, end = line_start, min(line_end + 1, len(text))
     return Fix("remove the comment", (Edit(Span(start, end), ""),))

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
 from iachygiene.files import Tree
-from iachygiene.judge import Rules, Verdict, empty_verdict, judge, report_trouble
+from iachygiene.judge import Rules, Verdict, empty_verdict, judge, report_unfinished
 from iachygiene.model import (
     Comment,
     Crash,
@@ -24,7 +24,6 @@ from iachygiene.model import (
     Location,
     Severity,
     Span,
-    Trouble,
     Unchecked,
 )
 
@@ -82,13 +81,18 @@ def judge_in_workers(
                     worker, verdicts[index] = _asked_twice(worker, jobs[index], tree, rules)
                     progress.done += 1
             worker.stop()
-        except OSError:
+        except (OSError, RuntimeError, MemoryError):
             return  # no process to be had: what is left is judged in this one
 
     threads = [Thread(target=tend, daemon=True) for _ in range(count)]
+    started = []
     for thread in threads:
-        thread.start()
-    for thread in threads:
+        try:
+            thread.start()
+        except RuntimeError:
+            break
+        started.append(thread)
+    for thread in started:
         thread.join()
     timeout = rules.config.unit_timeout
     return [
@@ -184,8 +188,8 @@ class _Worker:
 
 def _lost(job: Job, tree: Tree, rules: Rules, why: str) -> Verdict:
     verdict = empty_verdict()
-    message = f"the checker died on this file ({why})"
-    report_trouble(Trouble("over-limit", Location(job.paths[0]), message), tree, rules, verdict)
+    what = "this file" if len(job.paths) == 1 else "one of these files"
+    report_unfinished(job, f"the checker died on {what} ({why})", tree, rules, verdict)
     return verdict
 
 

@@ -75,7 +75,7 @@ def test_path_before_a_command_is_scanned(tmp_path: Path) -> None:
         (["scan", "nope"], "no such file or directory: nope"),
         (["scann"], "no such command or path: scann, did you mean `scan`?"),
         (["scan", "--select", "DF3060606"], "DF3060606"),
-        (["scan", "--select", "DF306"], "DF306"),
+        (["scan", "--select", "DF399"], "DF399"),
         (["scan", "--no-such-option"], "no such option"),
         (["scan", "--report", "nope=x"], "expected FMT=PATH"),
         (["scan", "--report", "json=a", "--report", "sarif=a"], "two reports go to one path"),

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 BAD = {
-    "main.tf": 'locals {\n  name="shop"\n}\n',
+    "main.tf": (
+        'terraform {\n  required_version = ">= 1.5"\n}\n\n'
+        'locals {\n  name="shop"\n}\n\noutput "name" {\n  value = local.name\n}\n'
+    ),
     "Dockerfile": 'FROM alpine\nUSER 1000\nCMD ["/bin/true"]\n',
     "k8s/web.yaml": (
         "apiVersion: v1\n"
@@ -34,7 +37,7 @@ BAD = {
 """One file of each kind, each with one mistake."""
 
 GOOD = {
-    "main.tf": 'locals {\n  name = "shop"\n}\n',
+    "main.tf": BAD["main.tf"].replace('="shop"', ' = "shop"'),
     "Dockerfile": 'FROM alpine:3.22\nUSER 1000\nCMD ["/bin/true"]\n',
     "k8s/web.yaml": BAD["k8s/web.yaml"].replace("example/web", "example/web:1.0"),
     "compose.yaml": "services:\n  cache:\n    image: redis:8.0.3-alpine3.22\n",

@@ -133,6 +133,11 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         _forget_stdout()
         return 141
+    except OSError as error:
+        _forget_stdout()
+        reason = (error.strerror or str(error)).lower()
+        click.echo(f"error: {reason}", err=True)
+        return 4
     except Exception as error:  # the last resort: one line instead of a traceback
         return _internal_error(error, "-v" in arguments or "--verbose" in arguments)
 

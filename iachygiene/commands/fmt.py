@@ -44,25 +44,26 @@ def command(paths: tuple[str, ...], check: bool, diff: bool, engine: str, parity
     root, files = _named(paths or (".",))
     tree = Tree(root, explicit=files)
     engine = _chosen(engine, root)
-    changed = failed = 0
+    changed = failed = incomplete = 0
     for unit in _units(files, tree, engine, parity):
         if isinstance(unit, Trouble):
             _say_trouble(unit, tree)
             failed += 1
         elif isinstance(unit, ToolStatus):
-            failed += _say_status(unit)
+            incomplete += _say_status(unit)
         elif unit.quirks:
             _say_quirks(unit)
             failed += 1
         elif unit.changes:
-            changed += 1
-            failed += not _give(unit, tree, check=check, diff=diff)
+            given = _give(unit, tree, check=check, diff=diff)
+            changed += given
+            failed += not given
     total = f"{len(files)} file{'' if len(files) == 1 else 's'}"
     would = "would change" if check or diff else "changed"
     click.echo(f"terraform fmt ({engine}): {total}, {changed} {would}", err=True)
-    if failed:
+    if failed or (changed and (check or diff)):
         return 1
-    return int(bool(changed and (check or diff)))
+    return 3 if incomplete else 0
 
 
 def _named(paths: Sequence[str]) -> tuple[str, list[str]]:
@@ -97,8 +98,12 @@ def _below(root: str, directory: str) -> Iterator[str]:
     """Files with a format below a directory, as the reference lists them."""
     from iachygiene.parse.terraform import is_formatted
 
-    with os.scandir(os.path.join(root, directory)) as entries:
-        found = sorted(entries, key=lambda entry: os.fsencode(entry.name))
+    try:
+        with os.scandir(os.path.join(root, directory)) as entries:
+            found = sorted(entries, key=lambda entry: os.fsencode(entry.name))
+    except OSError as error:
+        reason = (error.strerror or "cannot be listed").lower()
+        raise click.UsageError(f"{directory or root}: {reason}") from None
     prefix = f"{directory}/" if directory else ""
     for entry in found:
         name = entry.name
@@ -128,9 +133,18 @@ def _units(files: Sequence[str], tree: Tree, engine: str, parity: bool) -> Itera
                 if broken.trouble.kind != "outside":
                     yield broken.trouble
         return
+    from iachygiene.parse.terraform import checked
     from iachygiene.wrap.terraform import units
 
-    job = Job("terraform", "", tuple(files), {"engine": engine})
+    good = []
+    for path in files:
+        try:
+            checked(tree.read(path))
+            good.append(path)
+        except Broken as broken:
+            if broken.trouble.kind != "outside":
+                yield broken.trouble
+    job = Job("terraform", "", tuple(good), {"engine": engine})
     asked = {
         "policy": "always",
         "timeout": None,
@@ -139,7 +153,7 @@ def _units(files: Sequence[str], tree: Tree, engine: str, parity: bool) -> Itera
         "required": True,
         "trust_providers": False,
     }
-    if files:
+    if good:
         yield from units([job], tree, frozenset(("TF001", "TF002")), asked)
 
 
@@ -166,17 +180,16 @@ def _give(unit: Formatting, tree: Tree, *, check: bool, diff: bool) -> bool:
         tree.overlay[path] = unit.formatted.encode()
         click.echo("".join(unified_diff(tree)), nl=False)
         tree.overlay.clear()
-    else:
-        click.echo(clean(path))
-    if check or diff:
-        return True
-    from iachygiene.fix import NotWritten, write
+    if not (check or diff):
+        from iachygiene.fix import NotWritten, write
 
-    try:
-        write(tree.root, path, unit.source.data, unit.formatted.encode())
-    except NotWritten as reason:
-        click.echo(f"error: not formatted: {clean(path)}: {reason}", err=True)
-        return False
+        try:
+            write(tree.root, path, unit.source.data, unit.formatted.encode())
+        except NotWritten as reason:
+            click.echo(f"error: not formatted: {clean(path)}: {reason}", err=True)
+            return False
+    if not diff:
+        click.echo(clean(path))
     return True
 
 

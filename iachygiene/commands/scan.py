@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from iachygiene.commands import Common, common_of, common_options
-from iachygiene.keys import FORMATS, LEVELS
+from iachygiene.keys import FORMATS, LEVELS, TOOLS
+from iachygiene.rule import LANGUAGES
 
 if TYPE_CHECKING:
     from iachygiene.config import Config
@@ -23,6 +24,17 @@ if TYPE_CHECKING:
 
 def _codes(_context: click.Context, _option: click.Parameter, values: Sequence[str]) -> list[str]:
     return [word.strip() for value in values for word in value.split(",") if word.strip()]
+
+
+def _date(_context: click.Context, _option: click.Parameter, value: str) -> str:
+    if value:
+        from datetime import date
+
+        try:
+            value = date.fromisoformat(value).isoformat()
+        except ValueError:
+            raise click.UsageError(f"--today {value}: expected a date like 2027-01-31") from None
+    return value
 
 
 def _rule_options(command: Any) -> Any:
@@ -90,7 +102,13 @@ def _rule_options(command: Any) -> Any:
 )
 @click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Processes.")
 @click.option("--trust-providers", is_flag=True, help="Let validate use installed providers.")
-@click.option("--today", metavar="DATE", default="", help="The date that suppressions see.")
+@click.option(
+    "--today",
+    metavar="DATE",
+    default="",
+    callback=_date,
+    help="The date that suppressions see, like 2027-01-31.",
+)
 @click.option("--reproducible", is_flag=True, help="Leave dates and times out of reports.")
 @click.option("--hook", metavar="ID", hidden=True)
 @common_options
@@ -104,6 +122,9 @@ def command(context: click.Context, /, paths: tuple[str, ...], **given: Any) -> 
     from iachygiene.config import ConfigError
 
     common = common_of(context, given)
+    source = context.get_parameter_source("reports")
+    if common.isolated and source is click.core.ParameterSource.ENVIRONMENT:
+        given["reports"] = ()
     try:
         return _scan(paths, given, common)
     except ConfigError as error:
@@ -115,6 +136,9 @@ def _scan(paths: Sequence[str], given: Mapping[str, Any], common: Common) -> int
     from iachygiene.discover import locate
 
     named = [*paths, *_paths_from(given["files_from"])]
+    if given["files_from"] is not None and not named:
+        click.echo("nothing to check", err=True)
+        return 3 if given["strict"] else 0
     if given["hook"]:
         named = [path for path in named if os.path.lexists(path)]
         if paths and not named:
@@ -138,15 +162,17 @@ def _scan(paths: Sequence[str], given: Mapping[str, Any], common: Common) -> int
     from iachygiene.engine import run
     from iachygiene.progress import Progress
 
-    if not (common.quiet or given["hook"]):
-        for note in place.listing.notes:
-            click.echo(f"note: {note.what}: {note.detail}", err=True)
     progress = Progress(sys.stderr if _shows_progress(given, common) else None)
     try:
         scan = run(place.root, place.listing, config, options, progress)
     finally:
         progress.end()
-    return _finish(scan, place, config, given, common)
+
+    def again() -> Scan:
+        after = options._replace(fix=False, unsafe_fixes=False)
+        return run(place.root, place.listing, config, after)
+
+    return _finish(scan, again, place, config, given, common)
 
 
 def _shows_progress(given: Mapping[str, Any], common: Common) -> bool:
@@ -200,11 +226,18 @@ def _configuration(root: str, given: Mapping[str, Any], common: Common) -> Confi
     ):
         if given[option]:
             changes[key] = list(given[option])
+    if "project" in given["kinds"]:
+        # What links files of several kinds needs them all; the rules are narrowed instead.
+        kinds = given["kinds"]
+        changes["select"] = [code for code, kind in LANGUAGES.items() if kind in kinds]
     for option, key in (("min_severity", "min-severity"), ("fail_on", "fail-on")):
         if given[option]:
             changes[key] = given[option]
     for word in given["tools"]:
         name, _, policy = word.partition("=")
+        if name not in TOOLS or policy not in ("auto", "always", "never"):
+            known = ", ".join(TOOLS)
+            raise click.UsageError(f"--tool {word}: expected NAME=auto|always|never, NAME {known}")
         changes.setdefault("tools", {})[name] = {"policy": policy}
     return config.with_command_line(changes) if changes else config
 
@@ -218,7 +251,7 @@ def _options(place: Place, given: Mapping[str, Any]) -> Options:
     return Options(
         focus=place.focus,
         explicit=explicit,
-        kinds=frozenset(given["kinds"]),
+        kinds=frozenset() if "project" in given["kinds"] else frozenset(given["kinds"]),
         engine=given["engine"],
         required=_required(words, given),
         trust_providers=given["trust_providers"],
@@ -253,24 +286,33 @@ def _required(words: Iterable[str], given: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _finish(
-    scan: Scan, place: Place, config: Config, given: Mapping[str, Any], common: Common
+    scan: Scan,
+    again: Callable[[], Scan],
+    place: Place,
+    config: Config,
+    given: Mapping[str, Any],
+    common: Common,
 ) -> int:
-    """Write fixes and reports, and give the exit code."""
+    """Write fixes and reports, and give the exit code. `again` scans what was written."""
     from iachygiene.report.options import ReportOptions
 
     code = scan.result.exit_code
+    changed, refused = (0, False) if given["diff"] else _write_fixes(scan)
+    if changed and any(tool.check == "terraform validate" for tool in scan.result.tools):
+        # What a program said was of the files as they were.
+        scan = again()
+        code = scan.result.exit_code
+    difference = ""
     if given["diff"]:
         from iachygiene.fix import unified_diff
 
         difference = "".join(unified_diff(scan.tree))
-        click.echo(difference, nl=False)
-        return 1 if difference and not given["exit_zero"] else 0
-    changed, refused = _write_fixes(scan)
+        code = 1 if difference and code != 4 else code
     if given["hook"] and changed:
         code = code or 1
     if given["exit_zero"] and code == 1:
         code = 0
-    reports = _reports(given, config)
+    reports = _reports(given, config, scan)
     forms = [given["format_"] or config.output_format, *(form for form, _ in reports)]
     result = scan.result._replace(exit_code=code)
     if "json" in forms:
@@ -283,7 +325,9 @@ def _finish(
     for form, path in reports:
         failed |= not _write_report(form, path, result, scan, options.for_file())
     silent = common.quiet > 1 or (given["hook"] and _nothing_to_say(scan, changed))
-    if not silent:
+    if given["diff"]:
+        click.echo(difference, nl=False)
+    elif not silent:
         text = "".join(_render(forms[0], result, scan, options))
         if result.counts or result.findings or forms[0] not in ("text", "concise"):
             click.echo(text, nl=False)
@@ -321,9 +365,18 @@ def _nothing_to_say(scan: Scan, changed: int) -> bool:
     return not (result.findings or result.crashes or result.unchecked or told or changed)
 
 
-def _reports(given: Mapping[str, Any], config: Config) -> list[tuple[str, str]]:
-    """Formats and paths of the reports that go to files."""
-    found = list(config.reports)
+def _reports(given: Mapping[str, Any], config: Config, scan: Scan) -> list[tuple[str, str]]:
+    """Formats and paths of the reports that go to files.
+
+    Those that the configuration names lie below the root, and replace nothing that git lists.
+    """
+    found = []
+    for form, path in config.reports:
+        if path != "@summary" and not config.trusted:
+            inside = scan.tree.real_path(path)
+            if not inside or inside in scan.tree.listed or inside.startswith(".git/"):
+                raise click.UsageError(f"the configuration may not write a report to {path!a}")
+        found.append((form, path if path == "@summary" else scan.tree.absolute(path)))
     for word in given["reports"]:
         form, equals, path = word.partition("=")
         if form not in FORMATS or not equals or not path:
@@ -347,6 +400,10 @@ def _write_report(form: str, path: str, result: Result, scan: Scan, options: Rep
     text = "".join(_render(form, result, scan, options))
     temporary = f"{path}.{os.urandom(6).hex()}"
     try:
+        if os.path.exists(path) and not os.path.isfile(path):
+            with open(path, "w", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+            return True
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
         with open(temporary, "x", encoding="utf-8", newline="\n") as file:
             file.write(text)

@@ -29,6 +29,8 @@ _JSON = (".tf.json", ".tofu.json")
 _VISIBLE = re.compile(r"\S")
 _MAX_STEPS = 20
 """References to follow from one value to the next."""
+_MAX_TEXT = 65_536
+"""Code points of a value put together from others; what is longer counts as not known."""
 _LABELS = {
     **dict.fromkeys(("resource", "data", "ephemeral"), 2),
     **dict.fromkeys(("module", "variable", "output", "provider", "check"), 1),
@@ -251,14 +253,21 @@ class TerraformModule:
     """The configuration of one directory, override files applied.
 
     `complete` is false where a file of it does not parse: what is missing may be there.
+    `tests` are the test and query files beside it: no part of it, but they refer to it.
     """
 
-    __slots__ = ("_blocks", "complete", "directory", "files")
+    __slots__ = ("_blocks", "_values", "complete", "directory", "files", "tests")
 
     def __init__(
-        self, directory: str, files: Sequence[TerraformFile | TerraformJson], complete: bool
+        self,
+        directory: str,
+        files: Sequence[TerraformFile | TerraformJson],
+        complete: bool,
+        tests: Sequence[SourceFile] = (),
     ) -> None:
         self.directory = directory
+        self.tests = tests
+        self._values: dict[tuple[str, str], Any] = {}
         self.files = files
         self.complete = complete
         self._blocks: dict[str, list[Block]] = {}
@@ -309,7 +318,8 @@ class TerraformModule:
         if isinstance(node, hcl.Template) and node.text is None:
             parts = [self._part(part, depth) for part in node.parts]
             known = all(isinstance(part, str) for part in parts)
-            return "".join(parts) if known else hcl.UNKNOWN
+            text = "".join(parts) if known else None
+            return hcl.UNKNOWN if text is None or len(text) > _MAX_TEXT else text
         return hcl.literal(node) if isinstance(node, hcl.Expression) else hcl.UNKNOWN
 
     def _part(self, part: Any, depth: int) -> Any:
@@ -325,6 +335,14 @@ class TerraformModule:
         if len(node.path) != 2 or len(node.steps) != 1:
             return UNKNOWN
         first, name = node.path
+        if (first, name) not in self._values:
+            self._values[first, name] = UNKNOWN  # should it lead back to itself
+            self._values[first, name] = self._declared(first, name, depth)
+        return self._values[first, name]
+
+    def _declared(self, first: str, name: str, depth: int) -> Any:
+        from iachygiene.hcl import UNKNOWN
+
         if first == "var":
             declared = [one for one in self.of("variable") if one.labels == (name,)]
             hidden = any(
@@ -415,6 +433,7 @@ def load(job: Job, tree: Tree) -> Iterator[Any]:
     """The files of a directory, their format where no program is to give it, and the module."""
     built_in = job.settings.get("engine", "builtin") == "builtin"
     files: list[TerraformFile | TerraformJson] = []
+    tests: list[SourceFile] = []
     complete = True
     for path in sorted(job.paths):
         try:
@@ -435,9 +454,11 @@ def load(job: Job, tree: Tree) -> Iterator[Any]:
             yield formatting
         if is_module_file(path):
             files.append(file)
+        elif path.endswith(".hcl"):
+            tests.append(source)
     if files:
         files.sort(key=lambda file: (_is_override(file.source.path), file.source.path))
-        yield TerraformModule(job.directory, _in_force(files), complete)
+        yield TerraformModule(job.directory, _in_force(files), complete, tests)
 
 
 def comments(unit: object) -> Iterator[Comment]:

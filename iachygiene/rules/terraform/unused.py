@@ -15,6 +15,7 @@ from iachygiene.rules.terraform.nodes import is_blank, nodes
 from iachygiene.rules.terraform.providers import _entries, _used_providers
 
 _TOKEN = re.compile(r"[\w-]+|[^\s\w-]")
+_DOTTED = re.compile(r"[A-Za-z_][\w-]*(?:\.[\w-]+)+")
 _Path: TypeAlias = tuple[str, ...]
 _SELF_CHECKS = ("precondition", "postcondition")
 
@@ -210,6 +211,18 @@ def unused_declaration(module: TerraformModule) -> Findings:
             aws = aws.east
           }
         }
+    Good: in a test
+        -- main.tf --
+        locals {
+          name = "web"
+        }
+        -- main.tftest.hcl --
+        run "name" {
+          assert {
+            condition     = local.name == "web"
+            error_message = "The name is another one."
+          }
+        }
     Good: in JSON
         -- main.tf.json --
         {
@@ -298,6 +311,10 @@ def _uses(module: TerraformModule) -> set[_Path]:
     for other in module.files:
         if isinstance(other.root, Json):
             found.update(_json_uses(other.root))
+    for test in module.tests:
+        for word in _DOTTED.findall(test.text):
+            path = tuple(word.split(".", 3))
+            found |= {path[:2], path[:3]}
     return found
 
 
