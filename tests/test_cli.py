@@ -241,3 +241,95 @@ def test_every_bad_file_is_a_finding_and_the_others_are_judged(tmp_path: Path) -
         ("Dockerfile", "DF3006"),
     }
     assert done.stderr == ""
+
+
+def test_fmt_with_a_program_names_files_that_do_not_parse(tmp_path: Path) -> None:
+    (tmp_path / "bad.tf").write_text("locals {\n  a = \n")
+    (tmp_path / "latin.tf").write_bytes(b"# gr\xfcn\n")
+    for engine in ("auto", "builtin"):
+        done = run("fmt", "--check", "--engine", engine, cwd=tmp_path)
+        assert done.returncode == 1
+        assert "bad.tf:" in done.stderr
+        assert "latin.tf:" in done.stderr
+
+
+def test_removing_a_comment_keeps_the_code_behind_it(tmp_path: Path) -> None:
+    (tmp_path / "main.tf").write_text('# c\n/* iachygiene: ignore[TF001] x */ variable "a" {}\n')
+    run("scan", "--select", "TF001", "--fix", "--engine", "builtin", cwd=tmp_path)
+    assert (tmp_path / "main.tf").read_text() == '# c\nvariable "a" {}\n'
+
+
+def test_suppression_is_not_called_unused_where_its_rule_could_not_run(tmp_path: Path) -> None:
+    text = "locals {\n  # iachygiene: ignore[TF001] because\n  a = 1\n}\n"
+    (tmp_path / "a.tf").write_text(text)
+    (tmp_path / "b.tf").write_text("locals {\n  y = \n")
+    run("scan", "--fix", "--engine", "builtin", cwd=tmp_path)
+    assert (tmp_path / "a.tf").read_text() == text
+
+
+def test_link_that_is_named_is_judged_as_what_it_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "real.tf").write_text("locals {\na=1\n}\n")
+    (tmp_path / "link.tf").symlink_to("real.tf")
+    arguments = ("scan", "--select", "TF001", "--engine", "builtin", "--format", "concise")
+    done = run(*arguments, "link.tf", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stdout.startswith("real.tf:")
+
+
+def test_file_that_does_not_parse_is_not_fixed_and_no_rule_is_blamed(tmp_path: Path) -> None:
+    text = b"FROM alpine:3.20\r\nFOO bar\r\nRUN echo a\r\n"
+    (tmp_path / "Dockerfile").write_bytes(text)
+    assert run("scan", "--fix", cwd=tmp_path).returncode == 1
+    assert run("scan", "--diff", cwd=tmp_path).returncode == 1
+    assert (tmp_path / "Dockerfile").read_bytes() == text
+
+
+def test_empty_list_of_files_is_nothing_to_check(tmp_path: Path) -> None:
+    (tmp_path / "main.tf").write_text("locals {\na=1\n}\n")
+    done = run("scan", "--files-from", "-", "--fix", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "nothing to check\n")
+    assert (tmp_path / "main.tf").read_text() == "locals {\na=1\n}\n"
+
+
+def test_report_goes_into_a_pipe_that_is_there(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM debian\n")
+    done = run("scan", "--report", "json=/dev/stderr", cwd=tmp_path)
+    assert json.loads(done.stderr)["summary"]["exit_code"] == 1
+    assert Path("/dev/stderr").exists()
+
+
+@pytest.mark.parametrize("path", ["../out.txt", "Dockerfile", "link/out.txt"])
+def test_configuration_cannot_place_a_report_anywhere(path: str, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "link").symlink_to(tmp_path)
+    (root / "Dockerfile").write_text("FROM debian\n")
+    (root / ".iachygiene.toml").write_text(f'[output]\nreports = ["text={path}"]\n')
+    assert run("scan", cwd=root).returncode == 2
+    assert (root / "Dockerfile").read_text() == "FROM debian\n"
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["root"]
+
+
+def test_patch_applies_where_lines_hold_other_separators(tmp_path: Path) -> None:
+    (tmp_path / "main.tf").write_text('locals {\na="x\u2028y" # \x0c\n}\n')
+    done = run("scan", "--select", "TF001", "--diff", "--engine", "builtin", cwd=tmp_path)
+    subprocess.run(["git", "apply"], cwd=tmp_path, input=done.stdout, text=True, check=True)
+    assert (tmp_path / "main.tf").read_text() == 'locals {\n  a = "x\u2028y" # \x0c\n}\n'
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--today", "soon"], ["--tool", "terrform=always"], ["--tool", "terraform=maybe"]],
+)
+def test_values_of_options_are_checked(arguments: list[str], tmp_path: Path) -> None:
+    assert run("scan", *arguments, cwd=tmp_path).returncode == 2
+
+
+def test_closed_streams_are_no_defect(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM debian\n")
+    shell = f'"{sys.executable}" -I -m iachygiene scan'
+    for redirection in (">&-", "<&-", "2>&-"):
+        done = subprocess.run(
+            ["bash", "-c", f"{shell} {redirection}"], cwd=tmp_path, capture_output=True, check=False
+        )
+        assert done.returncode == 1, redirection
