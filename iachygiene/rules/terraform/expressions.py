@@ -183,6 +183,14 @@ def redundant_interpolation(module: TerraformModule) -> Findings:
         locals {
           a = (var.a + var.b) * 2
         }
+    Bad: one in the other, before an index
+        locals {
+          a = "${"${var.a.*.b}"}"[0]
+        }
+    Fixed:
+        locals {
+          a = (var.a.*.b)[0]
+        }
     Bad: several lines
         locals {
           a = "${var.a
@@ -264,7 +272,10 @@ def _is_simple(node: hcl.Expression) -> bool:
     """Whether steps and operators around an expression do not change what it means."""
     if isinstance(node, hcl.Reference):
         return not any(isinstance(step, hcl.Splat) for step in node.steps)
-    return type(node) is hcl.Template or isinstance(node, _TIGHT)
+    if type(node) is hcl.Template:
+        # It may be unwrapped in the same pass.
+        return node.wrapped is None or _is_simple(node.wrapped)
+    return isinstance(node, _TIGHT)
 
 
 def _unwrapped(
