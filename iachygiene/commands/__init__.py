@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import click
 
@@ -129,7 +129,11 @@ def run(arguments: Sequence[str]) -> int:
         return 2
     except (click.Abort, KeyboardInterrupt):
         click.echo("error: interrupted", err=True)
-        return 130
+        _leave(130)
+    except SystemExit as left:  # a signal, see `cli.begin`
+        if left.code in (129, 143):
+            _leave(left.code)
+        raise
     except BrokenPipeError:
         _forget_stdout()
         return 141
@@ -140,6 +144,25 @@ def run(arguments: Sequence[str]) -> int:
         return 4
     except Exception as error:  # the last resort: one line instead of a traceback
         return _internal_error(error, "-v" in arguments or "--verbose" in arguments)
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process now: programs are stopped, and no thread can hold the end up."""
+    import atexit
+    from time import sleep
+
+    from iachygiene.tools import stop_all
+
+    atexit._run_exitfuncs()
+    for _ in range(5):
+        sleep(0.02)  # for a program that a thread was just starting
+        stop_all()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            continue
+    os._exit(code)
 
 
 def _forget_stdout() -> None:
