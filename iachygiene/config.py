@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -171,6 +171,14 @@ class Config:
     def require_reason(self) -> bool:
         """Whether a suppression has to give a reason."""
         return bool(self.value("require-reason"))
+
+    @property
+    def peers(self) -> Collection[str] | None:
+        """The tools whose comments are honoured, empty for all of them, None for none."""
+        said = self.value("peer-suppressions")
+        if isinstance(said, list):
+            return said or None
+        return () if said else None
 
     @property
     def respect_gitignore(self) -> bool:

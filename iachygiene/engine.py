@@ -231,7 +231,12 @@ def _settle(
             from iachygiene.suppress import suppress
 
             findings, by_comment, suppressions = suppress(
-                findings, comments, today=options.today, require_reason=config.require_reason
+                findings,
+                comments,
+                today=options.today,
+                require_reason=config.require_reason,
+                peers=config.peers,
+                text_of=lambda path: _shown_text(path, tree),
             )
             muted += by_comment
             ran = programs.ran and not tree.overlay
@@ -324,6 +329,13 @@ def _unjudged(jobs: Sequence[Job], verdicts: Sequence[Verdict]) -> frozenset[str
         if broken or verdict.crashes or verdict.unchecked:
             paths.update(job.paths)
     return frozenset(paths)
+
+
+def _shown_text(path: str, tree: Tree) -> str:
+    try:
+        return tree.source(path).shown_text
+    except Broken:
+        return ""
 
 
 def _judge_suppression(

@@ -24,7 +24,7 @@ class Tree:
     `overlay` holds contents that replace what is on disk: fixes live there until they are
     written, and `originals` keep what they replace. `explicit` are the paths a person named,
     `listed` those that git or the walk gave. `marked` becomes true when a text is read that
-    may hold a suppression.
+    may hold a suppression, because it holds one of `markers`.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class Tree:
         self.overlay: dict[str, bytes] = {}
         self.originals: dict[str, bytes] = {}
         self.marked = False
+        self.markers: Collection[bytes] = (b"iachygiene",)
         self._stamps: dict[str, int] = {}
         self._listings: dict[str, list[tuple[str, str]]] = {}
 
@@ -139,8 +140,8 @@ class Tree:
         file = SourceFile(name, data)
         self._stamps[name] = hash(data)
         _look_for_trouble(file)
-        if b"iachygiene" in data:
-            self.marked = True
+        if not self.marked:
+            self.marked = any(marker in data for marker in self.markers)
         return file
 
 

@@ -103,6 +103,7 @@ def _judge_units(
         facts = getattr(parser, "facts", None)
     comments: Callable[[Any], Iterable[Comment]] | None = getattr(parser, "comments", None)
     tree.marked = False
+    tree.markers = getattr(parser, "MARKERS", (b"iachygiene",))
     started = perf_counter()
     for unit in parser.load(job, tree):
         loaded = perf_counter()

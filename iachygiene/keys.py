@@ -123,6 +123,11 @@ def _inside(value: object) -> bool:
     return ".." not in value.replace("\\", "/").split("/") and ":" not in value[:2]
 
 
+PEERS = (
+    *("hadolint", "buildkit", "shellcheck", "tflint", "trivy", "checkov"),
+    *("kube-linter", "kube-score", "dclint"),
+)
+"""The tools whose suppressions are known, by the first part of an alias."""
 FORMATS = ("text", "concise", "json", "github", "sarif", "markdown")
 """The report formats there are."""
 KINDS = ("dockerfile", "kubernetes", "compose", "terraform", "npm")
@@ -180,6 +185,13 @@ REPORT = Value(
     {"type": "string", "pattern": f"^({'|'.join(FORMATS)})=.+"},
     _is_report,
 )
+PEER_LIST = Value(
+    "true, false, or a list of " + ", ".join(PEERS),
+    {"anyOf": [{"type": "boolean"}, {"type": "array", "items": {"enum": list(PEERS)}}]},
+    lambda value: (
+        isinstance(value, bool) or (isinstance(value, list) and all(one in PEERS for one in value))
+    ),
+)
 KEYS: Mapping[str, Key] = {
     "required-version": Key(SPECIFIER, "", "versions of iachygiene that may read this file"),
     "select": Key(WORDS, ["DEFAULT"], "rules to run: DEFAULT, ALL, prefixes, codes, names"),
@@ -193,6 +205,9 @@ KEYS: Mapping[str, Key] = {
     "min-severity": Key(LEVEL, "info", "lowest severity that is reported"),
     "require-reason": Key(FLAG, False, "a suppression must give a reason"),
     "report-unused-suppressions": Key(LEVEL_OR_OFF, "warning", "severity of HYG002"),
+    "peer-suppressions": Key(
+        PEER_LIST, True, "honour the comments of other tools: all of them, none, or a list"
+    ),
     "max-file-size": Key(SIZE, "10 MiB", "larger files are not read"),
     "unit-timeout": Key(SECONDS, 10, "seconds for all rules on one unit"),
 }

@@ -149,13 +149,17 @@ class Comment(NamedTuple):
 
     `text` is the comment without its marker. `reach` is what a suppression in it covers:
     the line, or what the following line opens (an instruction, a block, a node).
-    `leading` is true when no code stands before it in its file.
+    `leading` is true when no code stands before it in its file. `scope` is what it stands
+    in, as other tools see it: an instruction, a stage, a block, a document. `key` is that of
+    an annotation, which speaks as a comment does; `text` is then its value.
     """
 
     location: Location
     text: str
     reach: Span
     leading: bool = False
+    scope: Span = WHOLE_FILE
+    key: str = ""
 
 
 class Unchecked(NamedTuple):
@@ -199,7 +203,10 @@ class Crash(NamedTuple):
 
 
 class Muted(NamedTuple):
-    """A finding that was set aside. `by` is "comment", "config", "peer" or "baseline"."""
+    """A finding that was set aside.
+
+    `by` is "comment", "annotation", "peer", "baseline", "moved" or "config".
+    """
 
     finding: Finding
     by: str

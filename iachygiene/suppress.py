@@ -1,12 +1,12 @@
-"""Setting findings aside by comment, and judging the comments that do so."""
+"""Setting findings aside by comment or annotation, and judging those of our own form."""
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from iachygiene.model import (
     Comment,
@@ -19,6 +19,8 @@ from iachygiene.model import (
     SourceFile,
     Span,
 )
+from iachygiene.peers import PeerSuppression
+from iachygiene.peers import read as read_peer
 from iachygiene.rule import LANGUAGES, Rule, all_rules, find, get, rules_of
 
 if TYPE_CHECKING:
@@ -27,15 +29,17 @@ if TYPE_CHECKING:
 _HEAD = re.compile(r"\s*iachygiene:\s*(ignore(?:-file)?)\b(?:\[([^\]\n]*)(\]?))?")
 _UNTIL = re.compile(r"\s*until=(\S*)")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}$")
-_NEVER_MUTED = frozenset(("HYG001", "HYG002", "HYG003", "HYG004", "HYG005", "HYG006", "HYG007"))
+NEVER_MUTED = frozenset(("HYG001", "HYG002", "HYG003", "HYG004", "HYG005", "HYG006", "HYG007"))
+"""Rules whose findings no comment sets aside."""
 
 
 class Suppression(NamedTuple):
-    """One own-form comment and what became of it.
+    """One own-form comment or annotation and what became of it.
 
     `words` are its codes, names and prefixes as written. `unused` are the words that muted
     nothing; `severity` is what the configuration makes of that, None for the rule's own.
-    `expired` says its date is past. `fix` takes out what is unused.
+    `expired` says its date is past. `fix` takes out what is unused. `by` is "comment" or
+    "annotation".
     """
 
     location: Location
@@ -49,6 +53,7 @@ class Suppression(NamedTuple):
     expired: bool = False
     severity: Severity | None = None
     fix: Fix | None = None
+    by: str = "comment"
 
 
 def read(comment: Comment) -> Suppression | None:
@@ -82,6 +87,7 @@ def read(comment: Comment) -> Suppression | None:
         whole_file,
         problem,
         until[1] if until else "",
+        by="annotation" if comment.key else "comment",
     )
 
 
@@ -91,53 +97,71 @@ def suppress(
     *,
     today: str = "",
     require_reason: bool = False,
+    peers: Collection[str] | None = None,
+    text_of: Callable[[str], str] = lambda _path: "",
 ) -> tuple[list[Finding], list[Muted], list[Suppression]]:
-    """Kept findings, muted ones, and every suppression with what it was good for.
+    """Kept findings, muted ones, and every suppression of our form with what it was good for.
 
     `today` is a date in the form 2027-01-31 that `until=` is compared with, "" for the
-    clock's, in UTC. A suppression's `unused` holds every word that muted nothing; whether
-    that may be reported is for `with_verdict` to say.
+    clock's, in UTC. `peers` are the tools whose own comments are honoured, empty for all of
+    them, None for none; `text_of` gives the text of a file. A suppression's `unused` holds
+    every word that muted nothing; whether that may be reported is for `with_verdict` to say.
     """
     by_path: dict[str, list[Suppression]] = {}
+    by_peer: dict[str, list[PeerSuppression]] = {}
     for comment in comments:
+        path = comment.location.path
         found = read(comment)
         if found is None:
+            if peers is not None:
+                said = read_peer(comment, text_of(path), peers)
+                by_peer.setdefault(path, []).extend(
+                    one for one in said if not one.until or one.until >= (today or _today())
+                )
             continue
         if require_reason and not found.problem and not found.reason:
             found = found._replace(problem="a reason is required here")
         expired = bool(found.until) and not found.problem and found.until < (today or _today())
-        by_path.setdefault(comment.location.path, []).append(found._replace(expired=expired))
+        by_path.setdefault(path, []).append(found._replace(expired=expired))
     kept: list[Finding] = []
     muted: list[Muted] = []
     used: set[tuple[Location, str]] = set()
-    indexes = {path: _Index(found) for path, found in by_path.items()}
+    indexes = {path: _Index(said) for path, said in by_path.items()}
+    peer_indexes = {path: _Index(told) for path, told in by_peer.items() if told}
     for finding in findings:
-        by = None
-        if finding.rule not in _NEVER_MUTED and finding.location.path in indexes:
-            for suppression in indexes[finding.location.path].near(finding.location.span):
+        by: Suppression | PeerSuppression | None = None
+        path, span = finding.location[:2]
+        if finding.rule not in NEVER_MUTED:
+            for suppression in indexes[path].near(span) if path in indexes else ():
                 word = _muting_word(suppression, finding)
                 if word is not None:
                     used.add((suppression.location, word))
                     by = by or suppression
+            if by is None and path in peer_indexes:
+                near = peer_indexes[path].near(span)
+                by = next((one for one in near if one.mutes(finding)), None)
         if by is None:
             kept.append(finding)
         else:
-            muted.append(Muted(finding, "comment", by.reason, by.location))
+            muted.append(Muted(finding, by.by, by.reason, by.location))
     return kept, muted, _with_unused(by_path, used)
 
 
-class _Index:
+_Reaching = TypeVar("_Reaching", Suppression, PeerSuppression)
+
+
+class _Index(Generic[_Reaching]):
     """The suppressions of one file, found by place without looking at all of them."""
 
-    def __init__(self, suppressions: Sequence[Suppression]) -> None:
-        self._everywhere = [one for one in suppressions if one.whole_file]
+    def __init__(self, suppressions: Sequence[_Reaching]) -> None:
+        self._everywhere: list[_Reaching] = [one for one in suppressions if one.whole_file]
         local = [one for one in suppressions if not one.whole_file]
-        self._local = sorted(local, key=lambda one: one.reach.start)
-        self._starts = [one.reach.start for one in self._local]
+        self._local: list[_Reaching] = sorted(local, key=lambda one: one.reach.start)
+        self._starts: list[int] = [one.reach.start for one in self._local]
         # The furthest end so far: where it is passed, nothing earlier reaches further.
-        self._ends = list(accumulate((one.reach.end for one in self._local), max))
+        self._ends: list[int] = list(accumulate((one.reach.end for one in self._local), max))
 
-    def near(self, span: Span) -> Iterator[Suppression]:
+    def near(self, span: Span) -> Iterator[_Reaching]:
         """Those that may reach a span, and a few more."""
         yield from self._everywhere
         first = bisect_right(self._ends, span.start)
@@ -234,7 +258,7 @@ def with_verdict(
     if not unused or config.unused_suppressions is None:
         return suppression._replace(unused=())
     found = suppression._replace(unused=unused, severity=config.unused_suppressions)
-    return found._replace(fix=removal(found, file))
+    return found if found.by == "annotation" else found._replace(fix=removal(found, file))
 
 
 def _nearest(word: str) -> str:

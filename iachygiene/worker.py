@@ -210,13 +210,24 @@ def _decoded(line: bytes) -> Verdict:
     findings, comments, facts, unchecked, crashes, counts, seconds = json.loads(line)
     return Verdict(
         [_finding(row) for row in findings],
-        [Comment(_location(row[0]), row[1], Span(*row[2]), row[3]) for row in comments],
+        [_comment(*row) for row in comments],
         decode(facts),
         [Unchecked(*row) for row in unchecked],
         [Crash(*row) for row in crashes],
         counts,
         seconds,
     )
+
+
+def _comment(
+    location: Sequence[Any],
+    text: str,
+    reach: Sequence[int],
+    leading: bool,
+    scope: Sequence[int],
+    key: str,
+) -> Comment:
+    return Comment(_location(location), text, Span(*reach), leading, Span(*scope), key)
 
 
 def _location(row: Sequence[Any]) -> Location:

@@ -35,6 +35,9 @@ _JINJA_LINE = re.compile(r"^[ \t]*\{%", re.MULTILINE)
 _MAX_EXTENDS = 20
 """How many services may extend one another in a row; a circle ends here too."""
 
+MARKERS = (b"iachygiene", b"dclint", b"checkov:skip", b"trivy:ignore")
+"""What stands in a file with a comment that sets findings aside, ours or a peer's."""
+
 _REPLACED = frozenset(("command", "entrypoint", "test"))
 """Lists that an override replaces and does not add to."""
 _KEYED = frozenset(
@@ -597,7 +600,7 @@ def _dockerfile(context: str | None, name: str) -> str | None:
 def comments(unit: ComposeFile) -> Iterator[Comment]:
     """The comments of all files of a project."""
     for file in unit.files:
-        yield from yaml.comments(file)
+        yield from yaml.comments(file, MARKERS)
 
 
 def facts(unit: ComposeFile) -> Iterator[BuildFact]:

@@ -75,6 +75,12 @@ _RESUMES = re.compile(
 )
 _VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?:(:?[-+])([^{}]*))?\})", re.ASCII)
 
+MARKERS = (
+    *(b"iachygiene", b"hadolint", b"shellcheck", b"check=", b"check ="),
+    *(b"checkov:skip", b"trivy:ignore"),
+)
+"""What stands in a file with a comment that sets findings aside, ours or a peer's."""
+
 _WITH_HEREDOCS = frozenset(("RUN", "COPY", "ADD", "ONBUILD"))
 
 
@@ -307,9 +313,15 @@ def load(job: Job, tree: Tree) -> Iterator[Dockerfile | Trouble]:
 
 
 def comments(unit: Dockerfile) -> Iterator[Comment]:
-    """The whole-line comments, each with the instruction or the line that it stands above."""
+    """The whole-line comments, each with the instruction or the line that it stands above.
+
+    The scope of one inside an instruction is that; of another, what hadolint calls its
+    stage: from the comment, or from the end of the FROM that it stands above, to the end of
+    the next FROM.
+    """
     text = unit.file.text
     starts = [instruction.extent.start for instruction in unit.instructions]
+    bases = [stage.base.extent for stage in unit.stages]
     first = starts[0] if starts else len(text)
     below = Span(len(text), len(text))
     reach = below
@@ -319,11 +331,23 @@ def comments(unit: Dockerfile) -> Iterator[Comment]:
             # A row of comments reaches the same line; each is looked at once.
             if text[end : below.start].strip() or below.start == len(text):
                 reach = _next_line(text, end)
+            scope = unit.instructions[following - 1].extent
         else:
             is_last = following == len(starts)
             reach = Span(end, end) if is_last else unit.instructions[following].extent
+            scope = _stage_below(end, reach, bases, len(text))
         below = Span(start, end)
-        yield Comment(Location(unit.path, below), text[start + 1 : end], reach, start < first)
+        yield Comment(
+            Location(unit.path, below), text[start + 1 : end], reach, start < first, scope
+        )
+
+
+def _stage_below(end: int, reach: Span, bases: Sequence[Span], last: int) -> Span:
+    number = bisect_right(bases, Span(end, end))
+    if number < len(bases) and bases[number] == reach:
+        end = reach.end
+        number += 1
+    return Span(end, bases[number].end if number < len(bases) else last)
 
 
 def _next_line(text: str, here: int) -> Span:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from iachygiene.image import ImageRef, parse_image
 from iachygiene.model import Broken, Comment, Job, Location, Trouble, Unchecked
 from iachygiene.parse import yaml
+from iachygiene.peers import is_annotation
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -81,6 +82,11 @@ _UNKNOWN = re.compile(
     r"\{\{|\$[({A-Za-z_]|<%|\[\[|@[A-Za-z_]+@|__[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*__", re.ASCII
 )
 _JINJA_LINE = re.compile(r"^[ \t]*\{%", re.MULTILINE)
+
+
+_COMMENTED = (b"iachygiene", b"checkov:skip", b"trivy:ignore")
+MARKERS = (*_COMMENTED, b"kube-linter.io/", b"kube-score/ignore", b".io/skip")
+"""What stands in a file with a comment or annotation that sets findings aside."""
 
 
 def is_unknown(text: str) -> bool:
@@ -757,9 +763,28 @@ def _looks_like_manifest(root: yaml.Node) -> bool:
 
 
 def comments(unit: Manifest | ManifestSet) -> Iterator[Comment]:
-    """The comments of a manifest."""
-    if isinstance(unit, Manifest):
-        yield from yaml.comments(unit.file)
+    """The comments of a manifest, and the annotations of its objects that speak as they do."""
+    if not isinstance(unit, Manifest):
+        return
+    yield from yaml.comments(unit.file, _COMMENTED)
+    for owner in unit.objects:
+        yield from _annotations(owner.root.mapping("metadata"), owner)
+    for pod in unit.pods:
+        if pod.metadata is not pod.owner.root.mapping("metadata"):
+            yield from _annotations(pod.metadata, pod.owner)
+
+
+def _annotations(metadata: yaml.Mapping | None, owner: Object) -> Iterator[Comment]:
+    """What the annotations of an object, or of its pod template, set aside for all of it."""
+    found = metadata.mapping("annotations") if metadata else None
+    for key, entry in found.entries.items() if found else ():
+        text = entry.value.text if type(entry.value) is yaml.Scalar else ""
+        if key == "iachygiene.dev/ignore" and found:
+            reason = found.text("iachygiene.dev/reason")
+            text = f"iachygiene: ignore[{text.replace(']', '')}] {reason}"
+        elif not is_annotation(key):
+            continue
+        yield Comment(entry.key.location, text, owner.root.location.span, key=key)
 
 
 def facts(unit: Manifest | ManifestSet) -> Iterator[ContainerFact]:

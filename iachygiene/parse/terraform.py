@@ -7,6 +7,7 @@ https://developer.hashicorp.com/terraform/language/files
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -26,6 +27,8 @@ FORMATTED = (
 
 _NATIVE = (".tf", ".tofu")
 _JSON = (".tf.json", ".tofu.json")
+MARKERS = (*(b"iachygiene", b"tflint-ignore", b"trivy:ignore", b"tfsec:ignore", b"checkov:skip"),)
+"""What stands in a file with a comment that sets findings aside, ours or a peer's."""
 _VISIBLE = re.compile(r"\S")
 _MAX_STEPS = 20
 """References to follow from one value to the next."""
@@ -471,8 +474,14 @@ def comments(unit: object) -> Iterator[Comment]:
     found = comments_of(text)
     code_from = _first_code(text, found)
     reaches = _reaches(text, found, _blocks_by_line(text, unit.root.blocks))
+    blocks = unit.root.blocks
+    starts = [block.start for block in blocks]
     for (start, end, inner), reach in zip(found, reaches, strict=True):
-        yield Comment(Location(unit.source.path, Span(start, end)), inner, reach, start < code_from)
+        number = bisect_right(starts, start) - 1
+        inside = number >= 0 and start < blocks[number].end
+        scope = Span(starts[number], blocks[number].end) if inside else Span(start, start)
+        place = Location(unit.source.path, Span(start, end))
+        yield Comment(place, inner, reach, start < code_from, scope)
 
 
 def _first_code(text: str, found: Sequence[tuple[int, int, str]]) -> int:

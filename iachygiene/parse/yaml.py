@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from math import isinf
 from typing import Any, NamedTuple, TypeAlias
@@ -507,6 +507,9 @@ def _syntax_trouble(file: SourceFile, error: Exception) -> Trouble:
     if mark is not None:
         context, problem = getattr(error, "context", None), getattr(error, "problem", None)
         offset, message = mark.index, ": ".join(part for part in (context, problem) if part)
+        if "nesting depth" in message:
+            # Since 6.0.4 the scanner has a limit of its own and meets it before we meet ours.
+            return _over(file, offset, f"nested deeper than {MAX_DEPTH} levels")
     else:
         # Of what libyaml's reader refuses it gives the offset in bytes.
         offset = next((at for at, one in enumerate(text) if not _is_printable(one)), len(text))
@@ -531,29 +534,35 @@ def _is_printable(character: str) -> bool:
     )
 
 
-def comments(file: SourceFile) -> Iterator[Comment]:
-    """The comments that name iachygiene, each with what it speaks for.
+def comments(file: SourceFile, markers: Iterable[bytes] = (b"iachygiene",)) -> Iterator[Comment]:
+    """The comments that hold one of the markers, each with what it speaks for.
 
     At the end of a line that is the line; alone on a line it is what starts on the next
     line that holds more: a pair of key and value, an item with its dash, or a whole
-    document where its first line follows.
+    document where its first line follows. The scope is the document.
     """
     text = file.text
-    if "iachygiene" not in text:
+    present = [marker.decode() for marker in markers if marker.decode() in text]
+    if not present:
         return
     outline = _Outline(text)
-    found = -1
-    while (found := text.find("iachygiene", found + 1)) != -1:
-        start = text.rfind("\n", 0, found) + 1
-        end = text.find("\n", found)
+    starts = {text.rfind("\n", 0, found) + 1 for one in present for found in _finds(text, one)}
+    for start in sorted(starts):
+        end = text.find("\n", start)
         end = len(text) if end == -1 else end
         mark = outline.comment_start(start, end)
-        if mark is not None and mark < found:
+        if mark is not None and any(one in text[mark:end] for one in present):
             place = Location(file.path, Span(mark, mark + len(text[mark:end].rstrip("\r"))))
             alone = not text[start:mark].strip()
             reach = outline.reach(end) if alone else Span(start, end)
-            yield Comment(place, text[mark + 1 : place.span.end], reach, mark < outline.first)
-            found = end
+            inner = text[mark + 1 : place.span.end]
+            yield Comment(place, inner, reach, mark < outline.first, outline.document(mark))
+
+
+def _finds(text: str, part: str) -> Iterator[int]:
+    found = -1
+    while (found := text.find(part, found + 1)) != -1:
+        yield found
 
 
 class _Outline:
@@ -564,6 +573,7 @@ class _Outline:
         self.first = len(text)
         self._texts: list[Span] = []
         self._parts: list[list[int]] = []
+        self._documents: list[list[int]] = []
         from yaml import YAMLError
 
         with suppress(YAMLError):  # what stands before an error counts
@@ -582,6 +592,7 @@ class _Outline:
             if kind == "DocumentStartEvent":
                 document = [start, start]
                 self._parts.append(document)
+                self._documents.append(document)
                 frames = [[False, False, None]]
             elif kind in ("ScalarEvent", "AliasEvent", "MappingStartEvent", "SequenceStartEvent"):
                 self.first = min(self.first, start)
@@ -624,6 +635,13 @@ class _Outline:
                 return start
             start = min(self._texts[before].end, end)
         return None
+
+    def document(self, position: int) -> Span:
+        """The document around a place, up to where the next one starts."""
+        starts = [start for start, _ in self._documents]
+        number = bisect_right(starts, position)
+        end = starts[number] if number < len(starts) else len(self.text)
+        return Span(starts[number - 1] if number > 1 else 0, end)
 
     def reach(self, line_end: int) -> Span:
         """What starts on the first line after this one that is neither blank nor comment."""
