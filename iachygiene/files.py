@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import Collection
 
+from iachygiene.deceptive import deceptive
 from iachygiene.model import Broken, Location, SourceFile, Span, Trouble
 
 MAX_FILE_SIZE = 10 * 1024 * 1024
@@ -24,7 +25,8 @@ class Tree:
     `overlay` holds contents that replace what is on disk: fixes live there until they are
     written, and `originals` keep what they replace. `explicit` are the paths a person named,
     `listed` those that git or the walk gave. `marked` becomes true when a text is read that
-    may hold a suppression, because it holds one of `markers`.
+    may hold a suppression, because it holds one of `markers`. `noticed` are troubles of texts that
+    can be judged all the same.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Tree:
         self.originals: dict[str, bytes] = {}
         self.marked = False
         self.markers: Collection[bytes] = (b"iachygiene",)
+        self.noticed: list[Trouble] = []
         self._stamps: dict[str, int] = {}
         self._listings: dict[str, list[tuple[str, str]]] = {}
 
@@ -140,6 +143,7 @@ class Tree:
         file = SourceFile(name, data)
         self._stamps[name] = hash(data)
         _look_for_trouble(file)
+        self.noticed.extend(deceptive(file))
         if not self.marked:
             self.marked = any(marker in data for marker in self.markers)
         return file

@@ -103,6 +103,7 @@ def _judge_units(
         facts = getattr(parser, "facts", None)
     comments: Callable[[Any], Iterable[Comment]] | None = getattr(parser, "comments", None)
     tree.marked = False
+    tree.noticed.clear()
     tree.markers = getattr(parser, "MARKERS", (b"iachygiene",))
     started = perf_counter()
     for unit in parser.load(job, tree):
@@ -123,6 +124,9 @@ def _judge_units(
             if facts:
                 verdict.facts.extend(facts(unit))
         started = perf_counter()
+    for trouble in () if facts_only else dict.fromkeys(tree.noticed):
+        if trouble.location.path in job.paths:
+            report_trouble(trouble, tree, rules, verdict)
 
 
 def run_rule(rule: Rule, unit: object, path: str, config: Config, verdict: Verdict) -> None:

@@ -205,7 +205,7 @@ class Crash(NamedTuple):
 class Muted(NamedTuple):
     """A finding that was set aside.
 
-    `by` is "comment", "annotation", "peer", "baseline", "moved" or "config".
+    `by` is "comment", "annotation", "peer", "baseline" or "config".
     """
 
     finding: Finding

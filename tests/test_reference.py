@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from iachygiene.report.escape import clean_path
 from iachygiene.rule import LANGUAGES, Example, Rule, rules_of
 
 PAGES = Path(__file__).parent.parent / "docs" / "rules"
@@ -85,7 +86,8 @@ def block(files: Mapping[str, str], links: Mapping[str, str]) -> Iterator[str]:
     for name, text in files.items():
         if len(files) > 1 or links:
             yield f"-- {name} --"
-        yield text.removesuffix("\n").replace("\0", "\\0")
+        for line in text.removesuffix("\n").split("\n"):
+            yield line if line.isascii() and "\0" not in line else clean_path(line)
     yield "````"
 
 

@@ -117,11 +117,13 @@ def _example(example: Example) -> Iterator[str]:
 
 
 def _files(files: Any, alone: bool) -> Iterator[str]:
+    from iachygiene.report.escape import clean_path
+
     for name, text in files.items():
         if not alone:
             yield f"    -- {name} --"
         for line in text.rstrip("\n").split("\n"):
-            yield f"    {line}".rstrip()
+            yield "    " + "\t".join(map(clean_path, line.split("\t"))) if line else ""
 
 
 def _shown(value: object) -> str:

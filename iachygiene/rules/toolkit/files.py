@@ -115,3 +115,26 @@ def merge_conflict(trouble: Trouble) -> Findings:
     """
     if trouble.kind == "conflict":
         yield at(trouble, trouble.message)
+
+
+@rule("HYG010", Trouble, Severity.WARNING, security=True)
+def deceptive_text(trouble: Trouble) -> Findings:
+    """A file holds characters that make it show something else than what is read in it.
+
+    Directional controls reorder the text on the screen, so that what looks like a comment
+    runs; characters without width make two names look alike; control characters move the
+    cursor of the terminal that prints the file. Letters of other scripts, emoji and accents
+    are none of this.
+
+    Bad: what follows the mark is shown from right to left
+        FROM debian:12
+        RUN echo "\u202e" && id
+    Bad: a blank without width
+        FROM debian:12
+        RUN useradd adm\u200bin
+    Good:
+        # Grüße, 你好, 👩‍🚀
+        FROM debian:12
+    """
+    if trouble.kind == "deceptive":
+        yield at(trouble, trouble.message)
