@@ -209,6 +209,12 @@ class Config:
             found.append((form, path if path.startswith("@") else self._from_root(path)))
         return tuple(found)
 
+    @property
+    def baseline(self) -> str | None:
+        """The baseline that a file or the command line names, relative to the root."""
+        said = self._given.get("baseline") or self._from_root(self._read.get("baseline", ""))
+        return said or None
+
     def settings(self, kind: str) -> Mapping[str, Any]:
         """The table that the rules of a kind share, with sizes in bytes; only what was said."""
         known = keys.SETTINGS.get(kind, {})
@@ -238,6 +244,11 @@ class Config:
         words = ("select", "extend-select", "ignore", "extend-ignore")
         usual: tuple[object, ...] = (None, [], ["DEFAULT"])
         return all(table.get(word) in usual for table in said for word in words)
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether the command line chose among the rules, so that a run may miss some."""
+        return any(word in self._given for word in ("select", "ignore", "extend-ignore"))
 
     def excluded(self, path: str) -> bool:
         """Whether `exclude` leaves a path out."""
@@ -287,7 +298,9 @@ class Config:
         return self._view(path).options(rule)
 
     def _from_root(self, path: str) -> str:
-        return os.path.relpath("/" + path, "/" + self.prefix) if self.prefix else path
+        if not path or not self.prefix:
+            return path
+        return os.path.relpath("/" + path, "/" + self.prefix)
 
     def _view(self, path: str) -> View:
         parts = self._parts_at(path) if self._overriding else ()

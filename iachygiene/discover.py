@@ -316,6 +316,11 @@ def kind_by_name(path: str) -> str | None:
     return "yaml" if name.lower().endswith((".yaml", ".yml")) else None
 
 
+def lies_beside(path: str) -> bool:
+    """Whether rules of some kind look at a file of that name without parsing it as theirs."""
+    return any(re.search(pattern, path) for pattern in _BESIDE.values())
+
+
 def kind_by_contents(data: bytes) -> str | None:
     """Whether a YAML or JSON file may hold Kubernetes objects or a Compose project."""
     if b"apiVersion" in data and b"kind" in data:
@@ -341,6 +346,22 @@ def is_touched(job: Job, focus: Focus) -> bool:
     # The build context of a Dockerfile may begin above it.
     in_context = job.kind == "dockerfile"
     return in_context and any(_is_below(job.directory, _directory(path)) for path in named)
+
+
+def units_around(gone: Collection[str], jobs: Iterable[Job]) -> frozenset[str]:
+    """The files that were judged together with some that are gone."""
+    if not gone:
+        return frozenset()
+    alone = {row.name for row in KINDS if row.grouping == "file"}
+    places = {(_directory(path), kind_by_name(path)) for path in gone}
+    found: set[str] = set()
+    for job in jobs:
+        if job.kind in alone:
+            continue
+        kinds = (job.kind, "yaml") if job.kind in ("kubernetes", "compose") else (job.kind,)
+        if any((_directory(path), kind) in places for path in job.paths for kind in kinds):
+            found.update(job.paths)
+    return frozenset(found)
 
 
 def _is_below(path: str, directory: str) -> bool:
@@ -402,7 +423,7 @@ def _look_inside(tree: Tree, path: str, troubles: list[Trouble]) -> str | None:
 
 def _readable(tree: Tree, path: str) -> bytes:
     """The bytes to look into: UTF-16 is recoded, links that leave the tree are empty."""
-    leads_out = os.path.islink(tree.absolute(path)) and tree.real_path(path) is None
+    leads_out = tree.is_link(path) and tree.real_path(path) is None
     if leads_out and path not in tree.explicit:
         return b""
     data = tree.raw(path)

@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 from collections.abc import Collection
+from typing import Protocol
 
 from iachygiene.deceptive import deceptive
 from iachygiene.model import Broken, Location, SourceFile, Span, Trouble
@@ -14,6 +15,20 @@ MAX_FILE_SIZE = 10 * 1024 * 1024
 """Bytes; the default of `max-file-size`."""
 MAX_LINE = 1024 * 1024
 """Bytes in one line."""
+
+
+class Stored(Protocol):
+    """Files as git holds them, by paths relative to the root."""
+
+    def __contains__(self, path: object) -> bool:
+        """Whether a regular file of that path is held."""
+
+    def read(self, path: str) -> bytes | None:
+        """The bytes of a file, None where git does not have them here."""
+
+    def listdir(self, directory: str) -> list[tuple[str, str]]:
+        """Names and types ("file", "dir") in a directory, sorted."""
+
 
 _OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 _UNICODE_MARKS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
@@ -27,6 +42,9 @@ class Tree:
     `listed` those that git or the walk gave. `marked` becomes true when a text is read that
     may hold a suppression, because it holds one of `markers`. `noticed` are troubles of texts that
     can be judged all the same.
+
+    `stored` are files as git holds them, which stand before those on disk; `closed` says that
+    they are all there is.
     """
 
     def __init__(
@@ -36,8 +54,12 @@ class Tree:
         listed: Collection[str] = (),
         explicit: Collection[str] = (),
         max_size: int = MAX_FILE_SIZE,
+        stored: Stored | None = None,
+        closed: bool = False,
     ) -> None:
         self.root = os.path.realpath(root)
+        self.stored = stored
+        self.closed = closed
         self.listed = listed
         self.explicit = frozenset(explicit)
         self.max_size = max_size
@@ -59,15 +81,34 @@ class Tree:
 
     def exists(self, path: str) -> bool:
         """Whether a regular file, or a link to one, is there."""
-        return path in self.overlay or os.path.isfile(self.absolute(path))
+        if path in self.overlay or (self.stored is not None and path in self.stored):
+            return True
+        return not self.closed and os.path.isfile(self.absolute(path))
+
+    def is_link(self, path: str) -> bool:
+        """Whether a symbolic link is there; what git holds counts as none."""
+        if self.closed or path in self.overlay or (self.stored and path in self.stored):
+            return False
+        return os.path.islink(self.absolute(path))
+
+    def size(self, path: str) -> int:
+        """Bytes of a file, 0 where they cannot be known at once."""
+        try:
+            return os.stat(self.absolute(path)).st_size
+        except OSError:
+            return 0
 
     def is_directory(self, path: str) -> bool:
         """Whether a directory, or a link to one, is there."""
+        if self.closed:
+            return not path or bool(self.listdir(path))
         return os.path.isdir(self.absolute(path))
 
     def listdir(self, directory: str) -> list[tuple[str, str]]:
         """Names and types ("file", "dir", "link", "other") on disk, sorted; empty if unreadable."""
         known = self._listings.get(directory)
+        if known is None and self.closed and self.stored is not None:
+            known = self._listings[directory] = self.stored.listdir(directory)
         if known is None:
             try:
                 with os.scandir(self.absolute(directory)) as entries:
@@ -79,6 +120,8 @@ class Tree:
 
     def real_path(self, path: str) -> str | None:
         """The path with links followed, None where that leads out of the root."""
+        if self.closed:
+            return path
         real = os.path.realpath(self.absolute(path))
         if real == self.root:
             return ""
@@ -93,6 +136,13 @@ class Tree:
         if path in self.overlay:
             return self.overlay[path]
         limit = self.max_size if limit is None else limit
+        if self.stored is not None and path in self.stored:
+            data = self.stored.read(path)
+            if data is None:
+                raise Broken(Trouble("unreadable", Location(path), "git does not hold it here"))
+            return data
+        if self.closed:
+            raise Broken(Trouble("vanished", Location(path), "no such file"))
         try:
             descriptor = os.open(self.absolute(path), _OPEN)
         except OSError as error:
@@ -131,7 +181,7 @@ class Tree:
         UTF-32 with a mark are read for YAML alone, as its specification allows.
         """
         name = path
-        if path not in self.overlay and os.path.islink(self.absolute(path)):
+        if self.is_link(path):
             target = self.real_path(path)
             if target is not None:
                 name = target

@@ -201,6 +201,30 @@ def write(root: str, path: str, before: bytes, after: bytes) -> None:
             os.unlink(temporary)
 
 
+def replace_or_make(path: str, after: bytes) -> None:
+    """Write a file of ours whole, by way of a temporary one beside it; raises OSError."""
+    directory, name = os.path.split(os.path.abspath(path))
+    if os.path.lexists(path):
+        with open(path, "rb") as file:
+            before = file.read()
+        try:
+            write(directory, name, before, after)
+        except NotWritten as reason:
+            raise OSError(f"{path}: {reason}") from None
+        return
+    temporary = ""
+    try:
+        descriptor, temporary = _beside(path, 0o644)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(after)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        if temporary and os.path.lexists(temporary):
+            os.unlink(temporary)
+
+
 def _beside(target: str, mode: int) -> tuple[int, str]:
     directory, name = os.path.split(target)
     path = os.path.join(directory, f".{name[:100]}.{os.urandom(8).hex()}")

@@ -1,7 +1,7 @@
 """What git says of the scanned tree: the only place that asks it.
 
 A repository's own configuration can name programs (a file monitor, hooks, filters, a pager,
-an external diff), so every call goes through `_start`: options that switch them off, a short
+an external diff), so every call goes through `start`: options that switch them off, a short
 list of commands that start none of what is left, and no network.
 """
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 TIMEOUT = 30.0
 """Seconds for one question."""
-_LISTING_LIMIT = 512 * 1024 * 1024
+LISTING_LIMIT = 512 * 1024 * 1024
 
 _GUARD = (
     *("-c", "core.fsmonitor=false"),
@@ -98,7 +98,7 @@ class Pending:
         if isinstance(self._running, Refusal):
             return self._running
         ended = self._running.wait()
-        listing = _refusal(ended) or _read_listing(ended.stdout)
+        listing = refusal_of(ended) or _read_listing(ended.stdout)
         if isinstance(listing, GitListing) and ended.stderr:
             listing = listing._replace(unreadable=_unreadable(ended.stderr))
         return listing
@@ -107,10 +107,10 @@ class Pending:
 def start_listing(root: str) -> Pending:
     """Begin to list the files below a directory; returns at once."""
     return Pending(
-        _start(
+        start(
             root,
             *("ls-files", "--cached", "--others", "--exclude-standard", "--stage", "-t", "-z"),
-            limit=_LISTING_LIMIT,
+            limit=LISTING_LIMIT,
         )
     )
 
@@ -125,19 +125,40 @@ def tracked_below(root: str, directories: Iterable[str]) -> frozenset[str] | Ref
     paths = [f":(literal){directory}" for directory in directories]
     if not paths:
         return frozenset()
-    answer = _ask(root, "ls-files", "--cached", "-z", "--", *paths)
+    answer = ask(root, "ls-files", "--cached", "-z", "--", *paths)
     if isinstance(answer, Refusal):
         return answer
     return frozenset(map(os.fsdecode, answer.split(b"\0")[:-1]))
 
 
-def head(root: str) -> str | None:
-    """The commit that is checked out, None where there is none or git does not tell."""
-    answer = _ask(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+def commit(root: str, revision: str) -> str | None:
+    """The commit that a revision means, None where it means none."""
+    answer = ask(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^0")
     if isinstance(answer, Refusal):
         return None
-    commit = answer.decode("ascii", "replace").strip()
-    return commit if len(commit) in (40, 64) and commit.isalnum() else None
+    name = answer.decode("ascii", "replace").strip()
+    return name if len(name) in (40, 64) and name.isalnum() else None
+
+
+def merge_base(root: str, one: str, other: str) -> str | None:
+    """The nearest commit that two have in common, None where there is none here."""
+    answer = ask(root, "merge-base", one, other)
+    if isinstance(answer, Refusal):
+        return None
+    return answer.decode("ascii", "replace").strip() or None
+
+
+def default_branch(root: str) -> str | None:
+    """The branch that a clone of the upstream would check out, such as `origin/main`."""
+    answer = ask(root, "rev-parse", "--abbrev-ref", "--quiet", "--verify", "origin/HEAD")
+    if isinstance(answer, Refusal):
+        return None
+    return answer.decode(errors="replace").strip() or None
+
+
+def head(root: str) -> str | None:
+    """The commit that is checked out, None where there is none or git does not tell."""
+    return commit(root, "HEAD")
 
 
 def toplevel(path: str) -> str | None:
@@ -200,7 +221,9 @@ def _place_variables(root: str) -> dict[str, str]:
     return found
 
 
-def _start(root: str, command: str, *arguments: str, limit: int = 0) -> Running | Refusal:
+def start(
+    root: str, command: str, *arguments: str, limit: int = 0, input: bytes | None = None
+) -> Running | Refusal:
     from iachygiene.tools import STDERR_LIMIT, STDOUT_LIMIT, Running, environment, find, search_path
 
     required, forbidden = _COMMANDS[command]
@@ -217,19 +240,20 @@ def _start(root: str, command: str, *arguments: str, limit: int = 0) -> Running 
         cwd=root,
         env=environment(search_path(root)[0], variables),
         timeout=TIMEOUT,
+        input=input,
         limits=(limit or STDOUT_LIMIT, STDERR_LIMIT),
     )
 
 
-def _ask(root: str, command: str, *arguments: str) -> bytes | Refusal:
-    running = _start(root, command, *arguments)
+def ask(root: str, command: str, *arguments: str, limit: int = 0) -> bytes | Refusal:
+    running = start(root, command, *arguments, limit=limit)
     if isinstance(running, Refusal):
         return running
     ended = running.wait()
-    return _refusal(ended) or ended.stdout
+    return refusal_of(ended) or ended.stdout
 
 
-def _refusal(ended: Ended) -> Refusal | None:
+def refusal_of(ended: Ended) -> Refusal | None:
     from iachygiene.tools import clean, first_line
 
     if ended.failure:

@@ -192,6 +192,7 @@ PEER_LIST = Value(
         isinstance(value, bool) or (isinstance(value, list) and all(one in PEERS for one in value))
     ),
 )
+INSIDE = Value("a path inside the repository", {"type": "string"}, _inside)
 KEYS: Mapping[str, Key] = {
     "required-version": Key(SPECIFIER, "", "versions of iachygiene that may read this file"),
     "select": Key(WORDS, ["DEFAULT"], "rules to run: DEFAULT, ALL, prefixes, codes, names"),
@@ -203,6 +204,9 @@ KEYS: Mapping[str, Key] = {
     "respect-gitignore": Key(FLAG, True, "leave out what git ignores"),
     "fail-on": Key(choice(*LEVELS, "never"), "warning", "lowest severity that fails the run"),
     "min-severity": Key(LEVEL, "info", "lowest severity that is reported"),
+    "baseline": Key(
+        INSIDE, "", "known findings; .iachygiene-baseline.json where that file is there"
+    ),
     "require-reason": Key(FLAG, False, "a suppression must give a reason"),
     "report-unused-suppressions": Key(LEVEL_OR_OFF, "warning", "severity of HYG002"),
     "peer-suppressions": Key(

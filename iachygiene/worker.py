@@ -38,7 +38,7 @@ WORTHWHILE = 1_500_000
 
 def worthwhile(jobs: Sequence[Job], tree: Tree, asked: int) -> int:
     """How many processes to use: `asked`, or with 0 as many as the amount of work pays for."""
-    if len(jobs) < 2 or asked == 1:
+    if len(jobs) < 2 or asked == 1 or tree.stored is not None:
         return 1
     if asked > 1:
         return min(asked, len(jobs))
@@ -49,13 +49,7 @@ def worthwhile(jobs: Sequence[Job], tree: Tree, asked: int) -> int:
 
 
 def _weight(job: Job, tree: Tree) -> int:
-    total = 0
-    for path in job.paths:
-        try:
-            total += os.stat(tree.absolute(path)).st_size
-        except OSError:
-            continue
-    return total
+    return sum(map(tree.size, job.paths))
 
 
 def judge_in_workers(

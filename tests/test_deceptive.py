@@ -31,7 +31,7 @@ def test_run_of_marks_is_one() -> None:
         "\ufeffa mark at the start is none of the text",
         "Grüße 你好 здравствуйте",
         "👩\u200d🚀",
-        "می\u200cخواهم",
+        "می\u200cخواهم",  # noqa: RUF001 - Persian writes it so
         "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
         "no\u00adbreak\u00a0here",
     ],

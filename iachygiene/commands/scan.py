@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from importlib import import_module
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from iachygiene import output
 from iachygiene.commands import Common, common_of, common_options
 from iachygiene.keys import FORMATS, LEVELS, TOOLS
 from iachygiene.rule import LANGUAGES
 
 if TYPE_CHECKING:
     from iachygiene.config import Config
-    from iachygiene.discover import Place
+    from iachygiene.discover import Listing, Place
     from iachygiene.engine import Options, Scan
-    from iachygiene.model import Result
-    from iachygiene.report.options import ReportOptions
 
 
 def _codes(_context: click.Context, _option: click.Parameter, values: Sequence[str]) -> list[str]:
@@ -76,6 +74,16 @@ def _rule_options(command: Any) -> Any:
 @click.option("--strict", is_flag=True, help="Anything not checked gives exit code 3.")
 @click.option("--exit-zero", is_flag=True, help="Findings give exit code 0.")
 @click.option("--no-suppressions", is_flag=True, help="Report what comments mute as well.")
+@click.option("--baseline", metavar="FILE", help="Known findings, to be set aside.")
+@click.option("--no-baseline", is_flag=True, help="Report what the baseline holds as well.")
+@click.option("--staged", is_flag=True, help="Check the index, and report on what is staged.")
+@click.option(
+    "--since",
+    metavar="REF",
+    help="Report on what differs from the merge base with REF; auto finds a target branch.",
+)
+@click.option("--new-only", is_flag=True, help="With --since: only findings that were not there.")
+@click.option("--changed-lines", is_flag=True, help="With --since: only findings on added lines.")
 @click.option("--format", "format_", type=click.Choice(FORMATS), help="What stdout gets.")
 @click.option(
     "--report",
@@ -157,22 +165,72 @@ def _scan(paths: Sequence[str], given: Mapping[str, Any], common: Common) -> int
             click.echo(clean(f"{name} = {value!r}  # {origin}"))
         return 0
     options = _options(place, given)
+    listing, options, base = _narrowed(place, options, config, given, common)
     if given["show_files"]:
-        return _show_files(place, config, options)
+        return _show_files(place.root, listing, config, options)
     from iachygiene.engine import run
     from iachygiene.progress import Progress
 
     progress = Progress(sys.stderr if _shows_progress(given, common) else None)
     try:
-        scan = run(place.root, place.listing, config, options, progress)
+        scan = run(place.root, listing, config, options, progress)
     finally:
         progress.end()
 
     def again() -> Scan:
         after = options._replace(fix=False, unsafe_fixes=False)
-        return run(place.root, place.listing, config, after)
+        return run(place.root, listing, config, after)
 
-    return _finish(scan, again, place, config, given, common)
+    return _finish(scan, again, place, base, config, given, common)
+
+
+def _narrowed(
+    place: Place, options: Options, config: Config, given: Mapping[str, Any], common: Common
+) -> tuple[Listing, Options, str | None]:
+    """The files, and what is asked of them, with baselines and with what git says of changes.
+
+    The last is the commit that the files are compared with, None without one.
+    """
+    from iachygiene.baseline import in_force
+
+    if not given["no_baseline"]:
+        options = options._replace(baselines=in_force(place.root, config))
+    asked = [name for name in ("new_only", "changed_lines") if given[name]]
+    if not (given["staged"] or given["since"]):
+        if asked:
+            raise click.UsageError(f"--{asked[0].replace('_', '-')} needs --since REF")
+        return place.listing, options, None
+    if given["staged"] and (given["since"] or options.fix):
+        other = "--since" if given["since"] else "--fix and --diff"
+        raise click.UsageError(f"--staged judges the index: it does not go with {other}")
+    from iachygiene import changes
+    from iachygiene.engine import tree_of
+
+    tree = tree_of(place.root, place.listing, config, options)
+    listing = place.listing
+    try:
+        if given["staged"]:
+            listing, found = changes.index(place.root, listing, config, tree)
+            if found.old.blobs:
+                options = options._replace(engine="builtin", stored=found.old)
+        else:
+            base, name = changes.revision(place.root, given["since"])
+            if given["since"] == "auto" and not common.quiet:
+                click.echo(f"comparing with {name}", err=True)
+            found = changes.since(place.root, base, listing, config, tree)
+        if given["new_only"]:
+            before = changes.findings_at(found, place.root, config, options)
+            options = options._replace(baselines=(*options.baselines, before))
+    except changes.NoHistory as reason:
+        raise click.UsageError(str(reason)) from None
+    if given["new_only"]:
+        return listing, options, found.base
+    if found.everything and not common.quiet:
+        click.echo(f"everything is checked: {found.everything}", err=True)
+    if given["changed_lines"]:
+        options = options._replace(added=changes.added_lines(found, tree))
+    focus = changes.focus_on(found, options.focus)
+    return listing, options._replace(focus=focus, deleted=found.deleted), found.base or None
 
 
 def _shows_progress(given: Mapping[str, Any], common: Common) -> bool:
@@ -182,13 +240,13 @@ def _shows_progress(given: Mapping[str, Any], common: Common) -> bool:
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def _show_files(place: Place, config: Config, options: Options) -> int:
+def _show_files(root: str, listing: Listing, config: Config, options: Options) -> int:
     from iachygiene.engine import survey, tree_of
     from iachygiene.report.escape import clean
 
-    tree = tree_of(place.root, place.listing, config, options)
-    for path, kind in survey(tree, place.listing, config, options).kinds.items():
-        if place.focus.holds(path):
+    tree = tree_of(root, listing, config, options)
+    for path, kind in survey(tree, listing, config, options).kinds.items():
+        if options.focus.holds(path):
             click.echo(f"{kind:<12}{clean(path)}")
     return 0
 
@@ -230,7 +288,10 @@ def _configuration(root: str, given: Mapping[str, Any], common: Common) -> Confi
         # What links files of several kinds needs them all; the rules are narrowed instead.
         kinds = given["kinds"]
         changes["select"] = [code for code, kind in LANGUAGES.items() if kind in kinds]
-    for option, key in (("min_severity", "min-severity"), ("fail_on", "fail-on")):
+    for option, key in (
+        *(("min_severity", "min-severity"), ("fail_on", "fail-on")),
+        ("baseline", "baseline"),
+    ):
         if given[option]:
             changes[key] = given[option]
     for word in given["tools"]:
@@ -289,6 +350,7 @@ def _finish(
     scan: Scan,
     again: Callable[[], Scan],
     place: Place,
+    base: str | None,
     config: Config,
     given: Mapping[str, Any],
     common: Common,
@@ -312,34 +374,31 @@ def _finish(
         code = code or 1
     if given["exit_zero"] and code == 1:
         code = 0
-    reports = _reports(given, config, scan)
+    reports = output.reports(given["reports"], config, scan)
     forms = [given["format_"] or config.output_format, *(form for form, _ in reports)]
     result = scan.result._replace(exit_code=code)
     if "json" in forms:
         result = result._replace(config_digest=config.digest)
     if given["fixable"]:
         result = result._replace(findings=[one for one in result.findings if one.fix])
-    more = {"git": _commit(place) if {"json", "sarif", "markdown"}.intersection(forms) else None}
+    more: dict[str, Any] = {"new_only": given["new_only"]}
+    more |= {
+        "git": _commit(place, base) if {"json", "sarif", "markdown"}.intersection(forms) else None
+    }
     options = ReportOptions.of(given, common, sys.stdout, changed=changed, **more)
     failed = False
     for form, path in reports:
-        failed |= not _write_report(form, path, result, scan, options.for_file())
+        failed |= not output.write_report(form, path, result, scan, options.for_file())
     silent = common.quiet > 1 or (given["hook"] and _nothing_to_say(scan, changed))
     if given["diff"]:
         click.echo(difference, nl=False)
     elif not silent:
-        text = "".join(_render(forms[0], result, scan, options))
+        text = "".join(output.render(forms[0], result, scan, options))
         if result.counts or result.findings or forms[0] not in ("text", "concise"):
             click.echo(text, nl=False)
         else:
             click.echo("nothing to check", err=True)
     return 4 if refused or failed else code
-
-
-def _render(form: str, result: Result, scan: Scan, options: ReportOptions) -> Iterator[str]:
-    module = import_module(f"iachygiene.report.{form}")
-    parts: Iterator[str] = module.render(result, scan.files, options)
-    return parts
 
 
 def _write_fixes(scan: Scan) -> tuple[int, bool]:
@@ -365,76 +424,9 @@ def _nothing_to_say(scan: Scan, changed: int) -> bool:
     return not (result.findings or result.crashes or result.unchecked or told or changed)
 
 
-def _reports(given: Mapping[str, Any], config: Config, scan: Scan) -> list[tuple[str, str]]:
-    """Formats and paths of the reports that go to files.
-
-    Those that the configuration names lie below the root, and replace nothing that git lists.
-    """
-    found = []
-    for form, path in config.reports:
-        if path != "@summary" and not config.trusted:
-            inside = scan.tree.real_path(path)
-            if not inside or inside in scan.tree.listed or inside.startswith(".git/"):
-                raise click.UsageError(f"the configuration may not write a report to {path!a}")
-        found.append((form, path if path == "@summary" else scan.tree.absolute(path)))
-    for word in given["reports"]:
-        form, equals, path = word.partition("=")
-        if form not in FORMATS or not equals or not path:
-            known = ", ".join(FORMATS)
-            raise click.UsageError(f"--report {word}: expected FMT=PATH, FMT one of {known}")
-        found.append((form, path))
-    paths = [path for _, path in found]
-    if len(set(paths)) < len(paths):
-        raise click.UsageError("two reports go to one path")
-    return found
-
-
-def _write_report(form: str, path: str, result: Result, scan: Scan, options: ReportOptions) -> bool:
-    """Write one report beside its place and rename it; false, with a message, where it fails."""
-    if path == "@summary":
-        summary = os.environ.get("GITHUB_STEP_SUMMARY")
-        if not summary:
-            click.echo("warning: no step summary here: GITHUB_STEP_SUMMARY is not set", err=True)
-            return True
-        return _append(summary, form, result, scan, options)
-    text = "".join(_render(form, result, scan, options))
-    temporary = f"{path}.{os.urandom(6).hex()}"
-    try:
-        if os.path.exists(path) and not os.path.isfile(path):
-            with open(path, "w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-            return True
-        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-        with open(temporary, "x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        os.replace(temporary, path)
-    except OSError as error:
-        if os.path.lexists(temporary):
-            os.unlink(temporary)
-        return _not_written(path, error)
-    return True
-
-
-def _append(path: str, form: str, result: Result, scan: Scan, options: ReportOptions) -> bool:
-    try:
-        held = os.path.getsize(path) if os.path.exists(path) else 0
-        text = "".join(_render(form, result, scan, options._replace(room=options.room - held)))
-        with open(path, "a", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-    except OSError as error:
-        return _not_written(path, error)
-    return True
-
-
-def _not_written(path: str, error: OSError) -> bool:
-    reason = (error.strerror or "cannot be written").lower()
-    click.echo(f"error: report not written: {path!a}: {reason}", err=True)
-    return False
-
-
-def _commit(place: Place) -> Mapping[str, Any] | None:
+def _commit(place: Place, base: str | None) -> Mapping[str, Any] | None:
     if not place.listing.from_git:
         return None
     from iachygiene.git import head
 
-    return {"commit": head(place.root), "dirty": None, "base": None}
+    return {"commit": head(place.root), "dirty": None, "base": base}

@@ -62,7 +62,13 @@ def render(
         yield f'  "{name}": {_encode(value)},\n'
     yield _rows("tools", (_tool(tool, options) for tool in result.tools))
     found = zip(result.findings, prints, strict=False)
-    yield _rows("findings", (_finding(one, mark, files) for one, mark in found))
+    yield _rows(
+        "findings",
+        (
+            {**_finding(one, mark, files), "new": True if options.new_only else None}
+            for one, mark in found
+        ),
+    )
     set_aside = zip(result.muted, prints[number:], strict=True)
     yield _rows("muted", (_muted(one, mark, files) for one, mark in set_aside))
     crashes = (

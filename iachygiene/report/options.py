@@ -40,6 +40,7 @@ class ReportOptions(NamedTuple):
     link: str = ""
     room: int = SUMMARY_LIMIT
     changed: int = 0
+    new_only: bool = False
 
     @classmethod
     def of(

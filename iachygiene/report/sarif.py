@@ -61,7 +61,10 @@ def render(
     yield f'"invocations": [{_encode(_invocation(result, len(shown)))}],\n'
     yield f'"originalUriBaseIds": {_encode(_BASES)},\n'
     yield '"columnKind": "unicodeCodePoints",\n"results": [\n'
-    yield ",\n".join([_encode(_result(one, index[one.rule], mark, files)) for one, mark in shown])
+    new = options.new_only
+    yield ",\n".join(
+        [_encode(_result(one, index[one.rule], mark, files, new_only=new)) for one, mark in shown]
+    )
     yield "\n]}]}\n"
 
 
@@ -129,7 +132,12 @@ def _note(text: str, level: str) -> dict[str, Any]:
 
 
 def _result(
-    finding: Finding, index: int, fingerprint: str, files: Mapping[str, SourceFile]
+    finding: Finding,
+    index: int,
+    fingerprint: str,
+    files: Mapping[str, SourceFile],
+    *,
+    new_only: bool = False,
 ) -> dict[str, Any]:
     location = _location(finding.location, files)
     flagged = _flagged(finding, files)
@@ -149,6 +157,8 @@ def _result(
             "iachygiene/v1": fingerprint,
         },
     }
+    if new_only:
+        found["baselineState"] = "new"
     if finding.related:
         found["relatedLocations"] = [
             _related(number, place, files)

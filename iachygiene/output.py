@@ -1,0 +1,91 @@
+"""Writing reports: to standard output, to files, to the step summary of a job."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import click
+
+from iachygiene.keys import FORMATS
+
+if TYPE_CHECKING:
+    from iachygiene.config import Config
+    from iachygiene.engine import Scan
+    from iachygiene.model import Result
+    from iachygiene.report.options import ReportOptions
+
+
+def render(form: str, result: Result, scan: Scan, options: ReportOptions) -> Iterator[str]:
+    module = import_module(f"iachygiene.report.{form}")
+    parts: Iterator[str] = module.render(result, scan.files, options)
+    return parts
+
+
+def reports(asked: Sequence[str], config: Config, scan: Scan) -> list[tuple[str, str]]:
+    """Formats and paths of the reports that go to files.
+
+    Those that the configuration names lie below the root, and replace nothing that git lists.
+    """
+    found = []
+    for form, path in config.reports:
+        if path != "@summary" and not config.trusted:
+            inside = scan.tree.real_path(path)
+            if not inside or inside in scan.tree.listed or inside.startswith(".git/"):
+                raise click.UsageError(f"the configuration may not write a report to {path!a}")
+        found.append((form, path if path == "@summary" else scan.tree.absolute(path)))
+    for word in asked:
+        form, equals, path = word.partition("=")
+        if form not in FORMATS or not equals or not path:
+            known = ", ".join(FORMATS)
+            raise click.UsageError(f"--report {word}: expected FMT=PATH, FMT one of {known}")
+        found.append((form, path))
+    paths = [path for _, path in found]
+    if len(set(paths)) < len(paths):
+        raise click.UsageError("two reports go to one path")
+    return found
+
+
+def write_report(form: str, path: str, result: Result, scan: Scan, options: ReportOptions) -> bool:
+    """Write one report beside its place and rename it; false, with a message, where it fails."""
+    if path == "@summary":
+        summary = os.environ.get("GITHUB_STEP_SUMMARY")
+        if not summary:
+            click.echo("warning: no step summary here: GITHUB_STEP_SUMMARY is not set", err=True)
+            return True
+        return _append(summary, form, result, scan, options)
+    text = "".join(render(form, result, scan, options))
+    temporary = f"{path}.{os.urandom(6).hex()}"
+    try:
+        if os.path.exists(path) and not os.path.isfile(path):
+            with open(path, "w", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+            return True
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        with open(temporary, "x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        os.replace(temporary, path)
+    except OSError as error:
+        if os.path.lexists(temporary):
+            os.unlink(temporary)
+        return _not_written(path, error)
+    return True
+
+
+def _append(path: str, form: str, result: Result, scan: Scan, options: ReportOptions) -> bool:
+    try:
+        held = os.path.getsize(path) if os.path.exists(path) else 0
+        text = "".join(render(form, result, scan, options._replace(room=options.room - held)))
+        with open(path, "a", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except OSError as error:
+        return _not_written(path, error)
+    return True
+
+
+def _not_written(path: str, error: OSError) -> bool:
+    reason = (error.strerror or "cannot be written").lower()
+    click.echo(f"error: report not written: {path!a}: {reason}", err=True)
+    return False

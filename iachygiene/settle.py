@@ -1,0 +1,307 @@
+"""From what was judged to one result: links, suppressions, baselines, focus and order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from iachygiene.discover import Discovered, Focus
+from iachygiene.judge import Rules, Verdict, empty_verdict, run_rule
+from iachygiene.model import (
+    Broken,
+    Finding,
+    Job,
+    Location,
+    Muted,
+    Result,
+    Severity,
+    SourceFile,
+    Span,
+)
+
+if TYPE_CHECKING:
+    from iachygiene.baseline import Baseline, Matched
+    from iachygiene.config import Config
+    from iachygiene.engine import Options
+    from iachygiene.files import Tree
+    from iachygiene.programs import Programs
+    from iachygiene.suppress import Suppression as SuppressionUnit
+
+_INCOMPLETE = frozenset(("timed-out", "crashed", "garbage"))
+_ABSENT = frozenset(("missing", "too-old"))
+
+
+class Settled(NamedTuple):
+    """A result, and what its findings have to do with the baseline, None without one."""
+
+    result: Result
+    matched: Matched | None
+
+
+def settle(
+    verdicts: Sequence[Verdict],
+    linked: Sequence[Verdict],
+    found: Discovered,
+    programs: Programs,
+    tree: Tree,
+    rules: Rules,
+    options: Options,
+    unjudged: frozenset[str],
+) -> Settled:
+    """One result of all verdicts.
+
+    `linked` are those of jobs out of focus, for their facts. `unjudged` are the files of
+    jobs that could not be judged in full.
+    """
+    config = rules.config
+    project = _judge_project([*verdicts, *linked], rules)
+    findings = [finding for verdict in (*verdicts, project) for finding in verdict.findings]
+    findings, muted = _muted_by_config(_without_duplicates(findings), rules)
+    judged = empty_verdict()
+    if options.suppressions:
+        comments = [comment for verdict in verdicts for comment in verdict.comments]
+        if comments:
+            from iachygiene.suppress import suppress
+
+            findings, by_comment, suppressions = suppress(
+                findings,
+                comments,
+                today=options.today,
+                require_reason=config.require_reason,
+                peers=config.peers,
+                text_of=lambda path: _shown_text(path, tree),
+            )
+            muted += by_comment
+            ran = programs.ran and not tree.overlay
+            linking = not options.kinds
+            for suppression in suppressions:
+                known = suppression.location.path not in unjudged
+                _judge_suppression(suppression, tree, rules, judged, ran, linking, known)
+    findings = _give_way([*findings, *judged.findings], rules)
+    matched = None
+    for baseline in options.baselines:
+        matched = _match(baseline, findings, muted, tree, rules, options, unjudged, programs.ran)
+        findings = matched.kept
+        muted += matched.muted
+    kept = [one for one in findings if _shown(one, config, options)]
+    muted = [one for one in muted if _shown(one.finding, config, options)]
+    crashes = [crash for verdict in (*verdicts, project, judged) for crash in verdict.crashes]
+    unchecked = sorted({one for verdict in verdicts for one in verdict.unchecked})
+    formatted = sum(verdict.counts.get("Formatting", 0) for verdict in verdicts)
+    result = Result(
+        findings=sorted(kept, key=_order),
+        muted=sorted(muted, key=lambda one: _order(one.finding)),
+        unchecked=unchecked,
+        tools=programs.statuses(formatted, {one.rule for one in kept}),
+        crashes=sorted(crashes),
+        counts=_counts(found.kinds, options.focus),
+        config=config.file,
+        config_digest="",
+        exit_code=0,
+        seconds=0.0,
+        timings={},
+    )
+    code = exit_code(result, config.fail_on, strict=options.strict)
+    return Settled(result._replace(exit_code=code), matched)
+
+
+def sources_of(
+    findings: Iterable[Finding], muted: Iterable[Muted], tree: Tree
+) -> dict[str, SourceFile]:
+    """The files that findings stand in and speak of, as far as they can be read."""
+    places = [finding.location for finding in findings]
+    places += [place for finding in findings for place in finding.related]
+    places += [one.finding.location for one in muted]
+    places += [one.at for one in muted if one.at]
+    sources: dict[str, SourceFile] = {}
+    for path in {place.path for place in places}:
+        try:
+            sources[path] = tree.source(path)
+        except Broken:
+            continue
+    return sources
+
+
+def _match(
+    baseline: Baseline,
+    findings: Sequence[Finding],
+    muted: Sequence[Muted],
+    tree: Tree,
+    rules: Rules,
+    options: Options,
+    unjudged: frozenset[str],
+    programs_ran: bool,
+) -> Matched:
+    """The findings against a baseline; what it holds in vain is reported where that is known."""
+    from iachygiene.baseline import match, stale_entries
+
+    files = sources_of(findings, muted, tree)
+    matched = match(baseline, findings, muted, files, tree.exists)
+    whole = options.focus == Focus() and not options.kinds and not rules.config.is_narrowed
+    if not whole or not matched.stale or not baseline.path:
+        return matched
+    verdict = empty_verdict()
+    source = sources_of([Finding("", None, "", Location(baseline.path))], (), tree)
+    for stale in stale_entries(matched, baseline, source.get(baseline.path)):
+        if stale.entry.path in unjudged or not (programs_ran or _needs_none(stale.entry.rule)):
+            continue
+        for rule in rules.of("toolkit").get(type(stale), ()):
+            run_rule(rule, stale, baseline.path, rules.config, verdict)
+    if options.strict:
+        raised = [one._replace(severity=Severity.WARNING) for one in verdict.findings]
+        verdict.findings[:] = raised
+    return matched._replace(kept=[*matched.kept, *verdict.findings])
+
+
+def _needs_none(code: str) -> bool:
+    from iachygiene.rule import get
+
+    try:
+        return get(code).needs is None
+    except KeyError:
+        return True
+
+
+def exit_code(result: Result, fail_on: Severity | None, *, strict: bool = False) -> int:
+    """1 for findings that fail, 3 for what could not be checked, else 0."""
+    if fail_on is not None and any((one.severity or 0) >= fail_on for one in result.findings):
+        return 1
+    broken = any(tool.status in _INCOMPLETE for tool in result.tools)
+    absent = any(
+        tool.status in _ABSENT or (tool.status == "disabled" and tool.required)
+        for tool in result.tools
+        if tool.required or strict
+    )
+    if result.crashes or broken or absent or (strict and result.unchecked):
+        return 3
+    return 3 if strict and not result.counts else 0
+
+
+def _judge_project(verdicts: Iterable[Verdict], rules: Rules) -> Verdict:
+    verdict = empty_verdict()
+    facts = [fact for one in verdicts for fact in one.facts]
+    if facts:
+        from iachygiene.parse.project import Project
+
+        project = Project(facts)
+        for rule in rules.of("project").get(Project, ()):
+            run_rule(rule, project, "", rules.config, verdict)
+    return verdict
+
+
+def _without_duplicates(findings: Iterable[Finding]) -> list[Finding]:
+    """A file that is linked into two directories is judged twice and reported once."""
+    seen: dict[Any, Finding] = {}
+    for one in findings:
+        seen.setdefault((one.rule, one.location[:2], one.message, one.object), one)
+    return list(seen.values())
+
+
+def _muted_by_config(
+    findings: Sequence[Finding], rules: Rules
+) -> tuple[list[Finding], list[Muted]]:
+    from iachygiene.rule import get
+    from iachygiene.selection import ALWAYS_ON
+
+    kept, muted = [], []
+    for finding in findings:
+        pattern = ""
+        if finding.rule not in ALWAYS_ON:
+            pattern = rules.config.ignored(get(finding.rule), finding.location.path)
+        if pattern:
+            muted.append(Muted(finding, "config", pattern))
+        else:
+            kept.append(finding)
+    return kept, muted
+
+
+def unjudged_files(jobs: Sequence[Job], verdicts: Sequence[Verdict]) -> frozenset[str]:
+    """The files of jobs that could not be judged in full."""
+    from iachygiene.selection import ALWAYS_ON
+
+    paths: set[str] = set()
+    for job, verdict in zip(jobs, verdicts, strict=True):
+        broken = any(finding.rule in ALWAYS_ON for finding in verdict.findings)
+        if broken or verdict.crashes or verdict.unchecked:
+            paths.update(job.paths)
+    return frozenset(paths)
+
+
+def _shown_text(path: str, tree: Tree) -> str:
+    try:
+        return tree.source(path).shown_text
+    except Broken:
+        return ""
+
+
+def _judge_suppression(
+    suppression: SuppressionUnit,
+    tree: Tree,
+    rules: Rules,
+    verdict: Verdict,
+    ran: bool,
+    linking: bool,
+    judged: bool,
+) -> None:
+    from iachygiene.suppress import Suppression, with_verdict
+
+    path = suppression.location.path
+    unit = with_verdict(
+        suppression,
+        tree.source(path),
+        rules.config,
+        programs_ran=ran,
+        linking=linking,
+        judged=judged,
+    )
+    for rule in rules.of("toolkit").get(Suppression, ()):
+        run_rule(rule, unit, path, rules.config, verdict)
+
+
+def _give_way(findings: Sequence[Finding], rules: Rules) -> list[Finding]:
+    """Findings of rules that give way hand their related places to the finding they yield to."""
+    from iachygiene.rule import get
+
+    kept = list(findings)
+    for finding in findings:
+        yields_to = get(finding.rule).gives_way_to
+        if not yields_to:
+            continue
+        for index, other in enumerate(kept):
+            same = (other.location.path, other.object) == (finding.location.path, finding.object)
+            if other.rule in yields_to and same:
+                kept[index] = other._replace(related=(*other.related, *finding.related))
+                kept.remove(finding)
+                break
+    return kept
+
+
+def _shown(finding: Finding, config: Config, options: Options) -> bool:
+    if (finding.severity or 0) < config.min_severity:
+        return False
+    if options.added is not None and not _touches(finding, options.added):
+        return False
+    focus = options.focus
+    if focus.holds(finding.location.path):
+        return True
+    return any(focus.holds(place.path) for place in finding.related)
+
+
+def _touches(finding: Finding, added: Mapping[str, Sequence[Span]]) -> bool:
+    """Whether a finding stands on an added line; one about a whole file does if any is."""
+    start, end = finding.location.span
+    spans = added.get(finding.location.path, ())
+    whole = start == end == 0
+    return any(whole or (start < span.end and span.start < max(end, start + 1)) for span in spans)
+
+
+def _order(finding: Finding) -> tuple[Any, ...]:
+    return (finding.location.path, finding.location.span, finding.rule, finding.message)
+
+
+def _counts(kinds: Mapping[str, str], focus: Focus) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for path, kind in kinds.items():
+        if focus.holds(path):
+            counts[kind] = counts.get(kind, 0) + 1
+    return dict(sorted(counts.items()))

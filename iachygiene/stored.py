@@ -1,0 +1,129 @@
+"""What git holds: the files of a commit and of the index, read from the object store."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from iachygiene.git import LISTING_LIMIT, Refusal, ask, refusal_of, start
+
+
+class Blob(NamedTuple):
+    """A regular file as git holds it, by the name of its contents."""
+
+    name: str
+
+
+class Stored:
+    """The files of a commit or of the index, read from the object store when asked for."""
+
+    def __init__(self, root: str, blobs: Mapping[str, Blob]) -> None:
+        self._root = root
+        self.blobs = blobs
+        self._contents: dict[str, bytes | None] = {}
+        self._directories: dict[str, dict[str, str]] | None = None
+
+    def __contains__(self, path: object) -> bool:
+        return path in self.blobs
+
+    def fetch(self, paths: Iterable[str]) -> Refusal | None:
+        """Read the contents of many files at once."""
+        names = sorted({self.blobs[path].name for path in paths} - self._contents.keys())
+        if not names:
+            return None
+        running = start(
+            self._root,
+            *("cat-file", "--batch"),
+            limit=LISTING_LIMIT,
+            input="".join(name + "\n" for name in names).encode(),
+        )
+        if isinstance(running, Refusal):
+            return running
+        ended = running.wait()
+        refusal = refusal_of(ended)
+        if refusal is None:
+            self._contents.update(_read_batch(ended.stdout))
+        return refusal
+
+    def read(self, path: str) -> bytes | None:
+        """The bytes of a file, None where git does not have them here."""
+        name = self.blobs[path].name
+        if name not in self._contents:
+            self.fetch([path])
+        return self._contents.get(name)
+
+    def listdir(self, directory: str) -> list[tuple[str, str]]:
+        """Names and types ("file", "dir") in a directory, sorted."""
+        if self._directories is None:
+            self._directories = {}
+            for path in self.blobs:
+                kind = "file"
+                while path:
+                    path, _, name = path.rpartition("/")
+                    names = self._directories.setdefault(path, {})
+                    if names.setdefault(name, kind) == "dir" and kind == "dir":
+                        break
+                    kind = "dir"
+        return sorted(self._directories.get(directory, {}).items())
+
+
+def _read_batch(output: bytes) -> dict[str, bytes | None]:
+    """The objects in what `cat-file --batch` prints: a line with name, type, size, then them."""
+    found: dict[str, bytes | None] = {}
+    position = 0
+    while position < len(output):
+        end = output.index(b"\n", position)
+        fields = output[position:end].decode("ascii", "replace").split(" ")
+        position = end + 1
+        if len(fields) != 3:
+            found[fields[0]] = None
+            continue
+        size = int(fields[2])
+        found[fields[0]] = output[position : position + size]
+        position += size + 1
+    return found
+
+
+def tree_at(root: str, commit: str) -> Mapping[str, Blob] | Refusal:
+    """The regular files of a commit below the root."""
+    answer = ask(root, "ls-tree", "-r", "-z", commit, limit=LISTING_LIMIT)
+    if isinstance(answer, Refusal):
+        return answer
+    found = {}
+    for record in os.fsdecode(answer).split("\0")[:-1]:
+        fields, _, path = record.partition("\t")
+        mode, _, name = fields.split(" ")
+        if mode in ("100644", "100755"):
+            found[path] = Blob(name)
+    return found
+
+
+def index_of(root: str) -> tuple[Mapping[str, Blob], frozenset[str]] | Refusal:
+    """The regular files of the index, and the paths in it that are not merged."""
+    answer = ask(root, "ls-files", "--cached", "--stage", "-z", limit=LISTING_LIMIT)
+    if isinstance(answer, Refusal):
+        return answer
+    found, unmerged = {}, set()
+    for record in os.fsdecode(answer).split("\0")[:-1]:
+        fields, _, path = record.partition("\t")
+        mode, name, stage = fields.split(" ")
+        if stage != "0":
+            unmerged.add(path)
+        elif mode in ("100644", "100755"):
+            found[path] = Blob(name)
+    return found, frozenset(unmerged)
+
+
+def holds(blob: Blob, data: bytes) -> bool:
+    """Whether bytes of the working tree are those that git holds, line ends left aside."""
+    from hashlib import sha1, sha256
+
+    hashed = sha1 if len(blob.name) == 40 else sha256
+
+    def name(contents: bytes) -> str:
+        return hashed(b"blob %d\0" % len(contents) + contents).hexdigest()
+
+    return name(data) == blob.name or (
+        b"\r\n" in data and name(data.replace(b"\r\n", b"\n")) == blob.name
+    )
