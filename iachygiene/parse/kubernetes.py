@@ -300,7 +300,15 @@ def _is_incomplete(owner: Object, pod: Pod) -> bool:
 class Manifest:
     """One YAML file of Kubernetes objects. `catalog` knows the schemas of their kinds."""
 
-    __slots__ = ("_catalog", "_violations", "documents", "file", "objects", "pods")
+    __slots__ = (
+        "_catalog",
+        "_mappings",
+        "_violations",
+        "documents",
+        "file",
+        "objects",
+        "pods",
+    )
 
     def __init__(
         self,
@@ -310,6 +318,7 @@ class Manifest:
     ) -> None:
         self._catalog = catalog
         self._violations: list[tuple[Object, Violation]] | None = None
+        self._mappings: list[tuple[str, yaml.Mapping]] | None = None
         self.file = stream.file
         self.documents = stream.documents
         self.objects: list[Object] = []
@@ -343,6 +352,13 @@ class Manifest:
         return self._catalog
 
     @property
+    def mappings(self) -> list[tuple[str, yaml.Mapping]]:
+        """Every mapping with the object it is in, "" for none; what aliases repeat comes once."""
+        if self._mappings is None:
+            self._mappings = list(_mappings(self))
+        return self._mappings
+
+    @property
     def violations(self) -> list[tuple[Object, Violation]]:
         """What the objects have that their schemas do not allow."""
         if self._violations is None:
@@ -361,6 +377,28 @@ class Manifest:
                 if id(container.node) not in seen:
                     seen.add(id(container.node))
                     yield container
+
+
+def _mappings(manifest: Manifest) -> Iterator[tuple[str, yaml.Mapping]]:
+    roots = {id(one.root): one.object for one in manifest.objects}
+    repeats = "*" in manifest.file.text
+    seen: set[int] = set()
+    # Items of a List are objects of their own.
+    pending = [("", document.root) for document in reversed(manifest.documents)]
+    while pending:
+        owner, node = pending.pop()
+        if repeats:
+            if id(node) in seen:
+                continue
+            seen.add(id(node))
+        if type(node) is yaml.Mapping:
+            owner = roots.get(id(node), owner)
+            yield owner, node
+        elif type(node) is not yaml.Sequence:
+            continue
+        pending += [
+            (owner, child) for child in reversed(node.children) if type(child) is not yaml.Scalar
+        ]
 
 
 def _objects(

@@ -83,3 +83,9 @@ def homes(version: str) -> Mapping[str, tuple[str, ...]]:
         if row[number] >= 0:
             found[kind] = (*found.get(kind, ()), api_version)
     return found
+
+
+@cache
+def groups() -> frozenset[str]:
+    """The groups of the API that are Kubernetes' own, "" for the first of them."""
+    return frozenset(one.partition(" ")[0].rpartition("/")[0] for one in _whole()["kinds"])
