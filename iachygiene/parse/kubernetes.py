@@ -89,6 +89,9 @@ _UNKNOWN = re.compile(
     r"\{\{|\$[({A-Za-z_]|<%|\[\[|@[A-Za-z_]+@|__[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*__", re.ASCII
 )
 _JINJA_LINE = re.compile(r"^[ \t]*\{%", re.MULTILINE)
+_BRACED_NAME = re.compile(r"\{[A-Z][A-Z0-9_]*\}", re.ASCII)
+_ASSERTION = re.compile(r"(?:^|/)[0-9]+-(?:assert|errors)\.ya?ml$")
+"""Files of kuttl's tests: the parts of objects that have to be there, or must not be."""
 
 
 _COMMENTED = (b"iachygiene", b"checkov:skip", b"trivy:ignore")
@@ -319,6 +322,8 @@ class Manifest:
         self._catalog = catalog
         self._violations: list[tuple[Object, Violation]] | None = None
         self._mappings: list[tuple[str, yaml.Mapping]] | None = None
+        if _ASSERTION.search(stream.file.path):
+            overlay = overlay._replace(is_patch=True)
         self.file = stream.file
         self.documents = stream.documents
         self.objects: list[Object] = []
@@ -674,7 +679,12 @@ def _is_template(stream: yaml.Stream) -> bool:
     """Whether a file has to be rendered before it is YAML, or before it says anything."""
     text = stream.file.text
     if stream.trouble is not None and stream.trouble.kind == "syntax":
-        return "{{" in text or _JINJA_LINE.search(text) is not None
+        if "{{" in text or _JINJA_LINE.search(text) is not None:
+            return True
+        # Of what tools without a name fill in, only the very line that does not parse tells.
+        line, _ = stream.file.position(stream.trouble.location.span.start)
+        broken = stream.file.line(line)
+        return is_unknown(broken) or _BRACED_NAME.search(broken) is not None
     return "{{" in text and any(
         _is_template_mark(node)
         for document in stream.documents
