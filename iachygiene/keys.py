@@ -131,6 +131,8 @@ PEERS = (
 FORMATS = ("text", "concise", "json", "github", "sarif", "markdown")
 """The report formats there are."""
 KINDS = ("dockerfile", "kubernetes", "compose", "terraform", "npm")
+KUBERNETES_VERSIONS = tuple(f"1.{minor}" for minor in range(25, 38))
+"""The versions of Kubernetes whose schemas are bundled, oldest first."""
 LEVELS = ("info", "warning", "error")
 
 
@@ -234,7 +236,19 @@ TOOL_KEYS: Mapping[str, Key] = {
 TOOLS = ("terraform",)
 
 SETTINGS: Mapping[str, Mapping[str, Key]] = {
-    "kubernetes": {},
+    "kubernetes": {
+        "version": Key(
+            choice(*KUBERNETES_VERSIONS),
+            KUBERNETES_VERSIONS[-1],
+            "the version of Kubernetes that manifests are for",
+        ),
+        "context": Key(
+            choice("directory", "tree", "all"),
+            "directory",
+            "which manifests are seen together",
+        ),
+        "crd-paths": Key(GLOBS, [], "files with definitions of custom resources"),
+    },
     "npm": {
         "maps": Key(
             choice("forbid", "allow-open-source", "allow"),

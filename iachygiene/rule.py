@@ -29,6 +29,7 @@ LANGUAGES: Mapping[str, str] = {
 EXAMPLE_NAMES: Mapping[str, str] = {
     "ComposeFile": "compose.yaml",
     "Dockerfile": "Dockerfile",
+    "Kustomization": "kustomization.yaml",
     "Manifest": "manifest.yaml",
     "ManifestSet": "manifest.yaml",
     "NpmPackage": "package.json",

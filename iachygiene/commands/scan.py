@@ -11,7 +11,7 @@ import click
 
 from iachygiene import output
 from iachygiene.commands import Common, common_of, common_options
-from iachygiene.keys import FORMATS, LEVELS, TOOLS
+from iachygiene.keys import FORMATS, KUBERNETES_VERSIONS, LEVELS, TOOLS
 from iachygiene.rule import LANGUAGES
 
 if TYPE_CHECKING:
@@ -99,6 +99,12 @@ def _rule_options(command: Any) -> Any:
 @click.option("--show-config", is_flag=True, help="Print the settings in force, then stop.")
 @click.option(
     "--max-findings", type=click.IntRange(min=0), metavar="N", help="Print N, count the rest."
+)
+@click.option(
+    "--kubernetes-version",
+    type=click.Choice(KUBERNETES_VERSIONS),
+    metavar="1.N",
+    help="The version of Kubernetes that manifests are for.",
 )
 @click.option("--tool", "tools", multiple=True, metavar="NAME=auto|always|never")
 @click.option(
@@ -300,6 +306,8 @@ def _configuration(root: str, given: Mapping[str, Any], common: Common) -> Confi
             known = ", ".join(TOOLS)
             raise click.UsageError(f"--tool {word}: expected NAME=auto|always|never, NAME {known}")
         changes.setdefault("tools", {})[name] = {"policy": policy}
+    if given["kubernetes_version"]:
+        changes["kubernetes"] = {"version": given["kubernetes_version"]}
     return config.with_command_line(changes) if changes else config
 
 

@@ -8,13 +8,20 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from posixpath import basename, dirname, normpath
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from posixpath import basename, dirname
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from iachygiene.image import ImageRef, parse_image
 from iachygiene.model import Broken, Comment, Job, Location, Trouble, Unchecked
-from iachygiene.parse import yaml
+from iachygiene.parse import kustomize, yaml
+from iachygiene.parse.kustomize import (
+    KUSTOMIZATIONS,
+    NO_OVERLAY,
+    Kustomization,
+    Overlay,
+    is_image_of,
+)
 from iachygiene.peers import is_annotation
 
 if TYPE_CHECKING:
@@ -22,6 +29,8 @@ if TYPE_CHECKING:
 
     from iachygiene.files import Tree
     from iachygiene.parse.project import ContainerFact
+    from iachygiene.schemas.catalog import Catalog
+    from iachygiene.schemas.check import Violation
 
 
 class Carrier(NamedTuple):
@@ -55,8 +64,6 @@ CARRIERS: Mapping[tuple[str, str], Carrier] = {
 }
 """What carries a pod specification, by group and kind."""
 
-KUSTOMIZATIONS = frozenset(("kustomization.yaml", "kustomization.yml", "Kustomization"))
-
 ADDED_LABELS = frozenset(
     (
         *("statefulset.kubernetes.io/pod-name", "apps.kubernetes.io/pod-index"),
@@ -82,6 +89,9 @@ _UNKNOWN = re.compile(
     r"\{\{|\$[({A-Za-z_]|<%|\[\[|@[A-Za-z_]+@|__[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*__", re.ASCII
 )
 _JINJA_LINE = re.compile(r"^[ \t]*\{%", re.MULTILINE)
+_BRACED_NAME = re.compile(r"\{[A-Z][A-Z0-9_]*\}", re.ASCII)
+_ASSERTION = re.compile(r"(?:^|/)[0-9]+-(?:assert|errors)\.ya?ml$")
+"""Files of kuttl's tests: the parts of objects that have to be there, or must not be."""
 
 
 _COMMENTED = (b"iachygiene", b"checkov:skip", b"trivy:ignore")
@@ -132,7 +142,7 @@ class Container:
     def image_pinned_elsewhere(self) -> bool:
         """Whether a kustomization that includes the file sets a tag or digest for the image."""
         text = self.node.text("image")
-        return any(_is_image_of(text, name) for name in self.owner.overlay.pinned_images)
+        return any(is_image_of(text, name) for name in self.owner.overlay.pinned_images)
 
     def security(self, field: str) -> yaml.Node | None:
         """The container's own security setting; see `effective` for those it may inherit."""
@@ -164,23 +174,6 @@ class Container:
         return any(
             target.text in (p.text("containerPort"), p.text("name")) for p in ports.mappings()
         )
-
-
-class Overlay(NamedTuple):
-    """What the kustomizations that include a file make of the objects in it.
-
-    `namespaces` are those they move them to, `labels` the pairs they may add, `pinned_images`
-    the names of images they give a tag or digest. `is_patch` says that the file is no
-    resource but changes others.
-    """
-
-    namespaces: frozenset[str] = frozenset()
-    labels: frozenset[tuple[str, str]] = frozenset()
-    pinned_images: frozenset[str] = frozenset()
-    is_patch: bool = False
-
-
-_NO_OVERLAY = Overlay()
 
 
 class Object:
@@ -308,11 +301,29 @@ def _is_incomplete(owner: Object, pod: Pod) -> bool:
 
 
 class Manifest:
-    """One YAML file of Kubernetes objects."""
+    """One YAML file of Kubernetes objects. `catalog` knows the schemas of their kinds."""
 
-    __slots__ = ("documents", "file", "objects", "pods")
+    __slots__ = (
+        "_catalog",
+        "_mappings",
+        "_violations",
+        "documents",
+        "file",
+        "objects",
+        "pods",
+    )
 
-    def __init__(self, stream: yaml.Stream, overlay: Overlay = _NO_OVERLAY) -> None:
+    def __init__(
+        self,
+        stream: yaml.Stream,
+        overlay: Overlay = NO_OVERLAY,
+        catalog: Catalog | None = None,
+    ) -> None:
+        self._catalog = catalog
+        self._violations: list[tuple[Object, Violation]] | None = None
+        self._mappings: list[tuple[str, yaml.Mapping]] | None = None
+        if _ASSERTION.search(stream.file.path):
+            overlay = overlay._replace(is_patch=True)
         self.file = stream.file
         self.documents = stream.documents
         self.objects: list[Object] = []
@@ -337,6 +348,32 @@ class Manifest:
         return self.file.location
 
     @property
+    def catalog(self) -> Catalog:
+        """The schemas of the Kubernetes version that the objects are for."""
+        if self._catalog is None:
+            from iachygiene.schemas.catalog import Catalog
+
+            self._catalog = Catalog()
+        return self._catalog
+
+    @property
+    def mappings(self) -> list[tuple[str, yaml.Mapping]]:
+        """Every mapping with the object it is in, "" for none; what aliases repeat comes once."""
+        if self._mappings is None:
+            self._mappings = list(_mappings(self))
+        return self._mappings
+
+    @property
+    def violations(self) -> list[tuple[Object, Violation]]:
+        """What the objects have that their schemas do not allow."""
+        if self._violations is None:
+            catalog = self.catalog
+            self._violations = [
+                (one, violation) for one in self.objects for violation in catalog.violations(one)
+            ]
+        return self._violations
+
+    @property
     def containers(self) -> Iterator[Container]:
         """The containers of all pods; one that aliases repeat comes once."""
         seen: set[int] = set()
@@ -345,6 +382,28 @@ class Manifest:
                 if id(container.node) not in seen:
                     seen.add(id(container.node))
                     yield container
+
+
+def _mappings(manifest: Manifest) -> Iterator[tuple[str, yaml.Mapping]]:
+    roots = {id(one.root): one.object for one in manifest.objects}
+    repeats = "*" in manifest.file.text
+    seen: set[int] = set()
+    # Items of a List are objects of their own.
+    pending = [("", document.root) for document in reversed(manifest.documents)]
+    while pending:
+        owner, node = pending.pop()
+        if repeats:
+            if id(node) in seen:
+                continue
+            seen.add(id(node))
+        if type(node) is yaml.Mapping:
+            owner = roots.get(id(node), owner)
+            yield owner, node
+        elif type(node) is not yaml.Sequence:
+            continue
+        pending += [
+            (owner, child) for child in reversed(node.children) if type(child) is not yaml.Scalar
+        ]
 
 
 def _objects(
@@ -357,12 +416,12 @@ def _objects(
     kind = _string(root, "kind") or kind
     if not api_version or not kind or _is_configuration(root, api_version, kind):
         return
-    items = root.sequence("items") if kind.endswith("List") else None
-    if items is None:
+    items = root.entries.get("items") if kind.endswith("List") else None
+    if items is None or type(items.value) is yaml.Mapping:
         yield root, api_version, kind
         return
     typed = ("", "") if kind == "List" else (api_version, kind[: -len("List")])
-    for item in items:
+    for item in items.value if type(items.value) is yaml.Sequence else ():
         yield from _objects(item, *typed)
 
 
@@ -382,13 +441,30 @@ class ManifestSet:
     """The manifests that cross-object rules see together.
 
     `complete` says that every file of the set could be read and no kustomization takes from
-    elsewhere: otherwise, what seems to be missing may be there.
+    elsewhere: otherwise, what seems to be missing may be there. `generated` are kind and name
+    of what kustomizations generate.
     """
 
-    __slots__ = ("_by_label", "_selected", "complete", "directory", "manifests", "objects", "pods")
+    __slots__ = (
+        "_by_label",
+        "_selected",
+        "complete",
+        "directory",
+        "generated",
+        "manifests",
+        "objects",
+        "pods",
+    )
 
-    def __init__(self, directory: str, manifests: Sequence[Manifest], complete: bool) -> None:
+    def __init__(
+        self,
+        directory: str,
+        manifests: Sequence[Manifest],
+        complete: bool,
+        generated: frozenset[tuple[str, str]] = frozenset(),
+    ) -> None:
         self.directory = directory
+        self.generated = generated
         self.manifests = manifests
         self.complete = complete
         self.objects = [one for manifest in manifests for one in manifest.objects]
@@ -504,110 +580,12 @@ def is_zero(text: str) -> bool:
     return found is not None and not found[1].strip("+-0.")
 
 
-class Kustomization:
-    """A kustomization file. Paths are resolved; what leads out of the tree is left out.
-
-    `resources` and `components` may be files or directories. `complete` says that nothing
-    comes from a remote base or a chart.
-    """
-
-    __slots__ = ("complete", "components", "directory", "patches", "resources", "root")
-
-    def __init__(self, path: str, root: yaml.Mapping) -> None:
-        self.root = root
-        self.directory = dirname(path)
-        self.complete = "helmCharts" not in root and "helmChartInflationGenerator" not in root
-        self.resources = [*self._listed("resources"), *self._listed("bases")]
-        self.components = list(self._listed("components"))
-        self.patches = [
-            *self._listed("patches", "path"),
-            *self._listed("patchesStrategicMerge"),
-            *self._listed("patchesJson6902", "path"),
-            *self._listed("replacements", "path"),
-            *self._listed("transformers"),
-            *self._listed("generators"),
-            *self._listed("configurations"),
-        ]
-
-    def _listed(self, field: str, key: str = "") -> Iterator[str]:
-        for item in self.root.sequence(field) or ():
-            node = item.scalar(key) if key and type(item) is yaml.Mapping else item
-            text = node.text if type(node) is yaml.Scalar else ""
-            if not text or "\n" in text:
-                continue
-            path = normpath(f"{self.directory}/{text}" if self.directory else text)
-            if _is_remote(text) or path.startswith(("..", "/")):
-                self.complete = False
-            else:
-                yield "" if path == "." else path
-
-    @property
-    def pinned_images(self) -> Iterator[str]:
-        """The names of images that it gives a fixed tag or a digest."""
-        for image in self._mappings("images"):
-            if image.text("digest") or image.text("newTag") not in ("", "latest"):
-                yield image.text("name")
-
-    @property
-    def labels(self) -> Iterator[tuple[str, str]]:
-        """The labels it adds."""
-        common = self.root.mapping("commonLabels")
-        yield from common.text_map().items() if common else ()
-        for entry in self._mappings("labels"):
-            pairs = entry.mapping("pairs")
-            yield from pairs.text_map().items() if pairs else ()
-
-    def _mappings(self, field: str) -> Iterator[yaml.Mapping]:
-        items = self.root.sequence(field)
-        return items.mappings() if items else iter(())
-
-
-def _is_remote(text: str) -> bool:
-    return "://" in text or text.startswith(("git@", "github.com")) or "?ref=" in text
-
-
-def _is_image_of(text: str, name: str) -> bool:
-    return bool(name) and (text == name or text.startswith((f"{name}:", f"{name}@")))
-
-
-def _overlays(found: Mapping[str, Kustomization]) -> dict[str, Overlay]:
-    """What the kustomizations, by directory, make of the files they include."""
-    patches: set[str] = set()
-    users: dict[str, list[Kustomization]] = defaultdict(list)
-    for kustomization in found.values():
-        patches.update(kustomization.patches)
-        parts = _closure(kustomization, found, components_only=True)
-        for part in _closure(kustomization, found):
-            for path in part.resources:
-                users[path] += parts
-    return {
-        path: Overlay(
-            frozenset(text for one in users.get(path, ()) if (text := one.root.text("namespace"))),
-            frozenset(pair for one in users.get(path, ()) for pair in one.labels),
-            frozenset(name for one in users.get(path, ()) for name in one.pinned_images),
-            path in patches,
-        )
-        for path in {*users, *patches}
-    }
-
-
-def _closure(
-    start: Kustomization, found: Mapping[str, Kustomization], components_only: bool = False
-) -> list[Kustomization]:
-    """A kustomization and all it includes, each once."""
-    closed = {start.directory: start}
-    pending = [start]
-    while pending:
-        one = pending.pop()
-        for path in one.components if components_only else one.resources + one.components:
-            if path in found and path not in closed:
-                closed[path] = found[path]
-                pending.append(found[path])
-    return list(closed.values())
-
-
 def group(paths: Iterable[str], tree: Tree, settings: Mapping[str, Any]) -> list[Job]:
-    """One job for each chart's templates and each directory; kustomizations join directories."""
+    """One job for each chart's templates and each directory; kustomizations join directories.
+
+    With the setting `context` at "tree", a directory joins the nearest one above it that has
+    manifests; with "all" there is one job for everything.
+    """
     charts: dict[str, list[str]] = defaultdict(list)
     plain: list[str] = []
     for path in paths:
@@ -619,7 +597,7 @@ def group(paths: Iterable[str], tree: Tree, settings: Mapping[str, Any]) -> list
     known = {dirname(path) for path in plain}
     joined = _Joined(known)
     for path in plain:
-        kustomization = _read_kustomization(path, tree)
+        kustomization = kustomize.read(path, tree)
         if kustomization is None:
             continue
         targets = (*kustomization.resources, *kustomization.components, *kustomization.patches)
@@ -627,6 +605,13 @@ def group(paths: Iterable[str], tree: Tree, settings: Mapping[str, Any]) -> list
             directory = target if target in known else dirname(target)
             if directory in known:
                 joined.join(kustomization.directory, directory)
+    context = settings.get("context", "directory")
+    for directory in known if context != "directory" else ():
+        above = min(known) if context == "all" else _nearest_above(directory, known)
+        joined.join(directory, above)
+    definitions = list(_definitions(plain, tree, settings))
+    if definitions:
+        settings = {**settings, "definitions": definitions}
     directories: dict[str, list[str]] = defaultdict(list)
     for path in plain:
         directories[joined.first(dirname(path))].append(path)
@@ -634,6 +619,31 @@ def group(paths: Iterable[str], tree: Tree, settings: Mapping[str, Any]) -> list
         Job("kubernetes", directory, tuple(members), settings)
         for directory, members in (*directories.items(), *charts.items())
     ]
+
+
+def _nearest_above(directory: str, known: Collection[str]) -> str:
+    above = directory
+    while above:
+        above = dirname(above)
+        if above in known:
+            return above
+    return directory
+
+
+def _definitions(paths: Iterable[str], tree: Tree, settings: Mapping[str, Any]) -> Iterator[str]:
+    """The files that define custom resources: those of the scan and those of `crd-paths`."""
+    patterns = settings.get("crd-paths")
+    if patterns:
+        from pathspec import GitIgnoreSpec
+
+        paths = dict.fromkeys(paths)
+        paths |= dict.fromkeys(GitIgnoreSpec.from_lines(patterns).match_files(tree.listed))
+    for path in paths:
+        try:
+            if b"CustomResourceDefinition" in tree.raw(path):
+                yield path
+        except Broken:
+            continue  # reported where it is judged
 
 
 class _Joined:
@@ -665,26 +675,16 @@ def _chart_of(path: str, tree: Tree) -> str | None:
     return None
 
 
-def _read_kustomization(path: str, tree: Tree) -> Kustomization | None:
-    if basename(path) not in KUSTOMIZATIONS:
-        return None
-    try:
-        stream = yaml.parse(tree.read(path))
-    except Broken:
-        return None
-    return _kustomization(path, stream)
-
-
-def _kustomization(path: str, stream: yaml.Stream) -> Kustomization | None:
-    root = stream.documents[0].root if stream.documents else None
-    return Kustomization(path, root) if type(root) is yaml.Mapping else None
-
-
 def _is_template(stream: yaml.Stream) -> bool:
     """Whether a file has to be rendered before it is YAML, or before it says anything."""
     text = stream.file.text
     if stream.trouble is not None and stream.trouble.kind == "syntax":
-        return "{{" in text or _JINJA_LINE.search(text) is not None
+        if "{{" in text or _JINJA_LINE.search(text) is not None:
+            return True
+        # Of what tools without a name fill in, only the very line that does not parse tells.
+        line, _ = stream.file.position(stream.trouble.location.span.start)
+        broken = stream.file.line(line)
+        return is_unknown(broken) or _BRACED_NAME.search(broken) is not None
     return "{{" in text and any(
         _is_template_mark(node)
         for document in stream.documents
@@ -700,8 +700,14 @@ def _is_template_mark(node: yaml.Node) -> bool:
     return type(key) is yaml.Mapping or (type(key) is yaml.Scalar and key.is_null)
 
 
-def load(job: Job, tree: Tree) -> Iterator[Manifest | ManifestSet | Trouble | Unchecked]:
-    """The manifests of a job, then all of them as a set; templates are not checked."""
+Unit: TypeAlias = Manifest | Kustomization | ManifestSet
+
+
+def load(job: Job, tree: Tree) -> Iterator[Unit | Trouble | Unchecked]:
+    """The manifests of a job, its kustomizations, then all manifests as a set.
+
+    Templates are not checked.
+    """
     charts: dict[str, int] = defaultdict(int)
     streams: dict[str, yaml.Stream] = {}
     complete = True
@@ -730,30 +736,53 @@ def load(job: Job, tree: Tree) -> Iterator[Manifest | ManifestSet | Trouble | Un
     for chart, count in charts.items():
         what = "1 template is" if count == 1 else f"{count} templates are"
         yield Unchecked(chart or ".", "template", f"Helm chart: {what} not rendered")
-    yield from _units(job.directory, streams, complete)
+    yield from _units(job, streams, complete, tree)
 
 
 def _units(
-    directory: str, streams: Mapping[str, yaml.Stream], complete: bool
-) -> Iterator[Manifest | ManifestSet]:
+    job: Job, streams: Mapping[str, yaml.Stream], complete: bool, tree: Tree
+) -> Iterator[Unit]:
     kustomizations = {
         dirname(path): kustomization
         for path, stream in streams.items()
         if basename(path) in KUSTOMIZATIONS
-        and (kustomization := _kustomization(path, stream)) is not None
+        and (kustomization := kustomize.of_stream(path, stream)) is not None
     }
-    overlays = _overlays(kustomizations)
-    manifests = [
-        Manifest(stream, overlays.get(path, _NO_OVERLAY))
+    overlays = kustomize.overlays(kustomizations)
+    catalog = _catalog(job, tree, streams)
+    manifests = {
+        path: Manifest(stream, overlays.get(path, NO_OVERLAY), catalog)
         for path, stream in streams.items()
         if path in overlays
         or basename(path) in KUSTOMIZATIONS
         or any(_looks_like_manifest(document.root) for document in stream.documents)
-    ]
-    yield from manifests
+    }
+    yield from manifests.values()
+    if kustomizations:
+        images = {path: _image_texts(manifest) for path, manifest in manifests.items()}
+        kustomize.know_surroundings(kustomizations, images, overlays)
+        for kustomization in kustomizations.values():
+            kustomization.look(tree)
+        yield from kustomizations.values()
     if manifests:
         complete = complete and all(one.complete for one in kustomizations.values())
-        yield ManifestSet(directory, manifests, complete)
+        generated = frozenset(pair for one in kustomizations.values() for pair in one.generated)
+        yield ManifestSet(job.directory, list(manifests.values()), complete, generated)
+
+
+def _catalog(job: Job, tree: Tree, streams: Mapping[str, yaml.Stream]) -> Catalog:
+    from iachygiene.schemas.catalog import Catalog
+
+    settings = job.settings
+    definitions = settings.get("definitions", ())
+    catalog = Catalog(settings.get("version", ""), definitions, tree, job.directory)
+    own = (streams[path] for path in definitions if path in streams)
+    catalog.roots = [one.root for stream in own for one in stream.documents]
+    return catalog
+
+
+def _image_texts(manifest: Manifest) -> list[str]:
+    return [text for one in manifest.containers if (text := one.node.text("image"))]
 
 
 def _looks_like_manifest(root: yaml.Node) -> bool:
@@ -762,7 +791,7 @@ def _looks_like_manifest(root: yaml.Node) -> bool:
     )
 
 
-def comments(unit: Manifest | ManifestSet) -> Iterator[Comment]:
+def comments(unit: Unit) -> Iterator[Comment]:
     """The comments of a manifest, and the annotations of its objects that speak as they do."""
     if not isinstance(unit, Manifest):
         return
@@ -787,7 +816,7 @@ def _annotations(metadata: yaml.Mapping | None, owner: Object) -> Iterator[Comme
         yield Comment(entry.key.location, text, owner.root.location.span, key=key)
 
 
-def facts(unit: Manifest | ManifestSet) -> Iterator[ContainerFact]:
+def facts(unit: Unit) -> Iterator[ContainerFact]:
     """The containers of a manifest whose image is known by name."""
     if not isinstance(unit, Manifest):
         return

@@ -506,6 +506,9 @@ def _syntax_trouble(file: SourceFile, error: Exception) -> Trouble:
     mark = getattr(error, "problem_mark", None)
     if mark is not None:
         context, problem = getattr(error, "context", None), getattr(error, "problem", None)
+        if problem == "exceeded maximum nesting depth":
+            # Some builds of libyaml look ahead no further than 1,000 open brackets.
+            return _over(file, mark.index, f"nested deeper than {MAX_DEPTH} levels")
         offset, message = mark.index, ": ".join(part for part in (context, problem) if part)
         if "nesting depth" in message:
             # Since 6.0.4 the scanner has a limit of its own and meets it before we meet ours.

@@ -1,0 +1,147 @@
+"""The keys of mappings: written twice, read as a boolean, out of order."""
+
+from __future__ import annotations
+
+import re
+
+from iachygiene.model import Edit, Findings, Fix, Severity, at
+from iachygiene.parse.kubernetes import Manifest
+from iachygiene.parse.yaml import Scalar
+from iachygiene.rule import rule
+
+_BOOLEAN_KEY = re.compile(
+    r"(?:^|[\s{,?-])(?:[yYnN]|[yY]es|YES|[nN]o|NO|[oO]n|ON|[oO]ff|OFF)[ \t]*:"
+)
+_BOOLEANS = frozenset(
+    (
+        *("y", "Y", "yes", "Yes", "YES", "on", "On", "ON"),
+        *("n", "N", "no", "No", "NO", "off", "Off", "OFF"),
+    )
+)
+
+
+@rule("K8S902", Manifest, Severity.ERROR, aliases=("kubeconform:duplicate-key",))
+def duplicate_key(manifest: Manifest) -> Findings:
+    """A mapping has one key twice, and the first value is lost.
+
+    YAML forbids it, most readers take the last value without a word, and kubectl warns or
+    refuses. What was meant with the first one never reaches the cluster.
+
+    Bad:
+        apiVersion: v1
+        kind: Service
+        metadata:
+          name: web
+          labels: {app: web}
+          labels: {tier: front}
+        spec:
+          selector: {app: web}
+          ports: [{port: 80}]
+    Bad: two merges are one key too
+        apiVersion: v1
+        kind: ConfigMap
+        metadata: {name: web}
+        data:
+          <<: &common {LOG: info}
+          <<: &more {COLOR: blue}
+    Good: each item of a list is a mapping of its own
+        apiVersion: v1
+        kind: Service
+        metadata: {name: web}
+        spec:
+          selector: {app: web}
+          ports:
+            - {name: http, port: 80}
+            - {name: https, port: 443}
+    """
+    for owner, mapping in manifest.mappings:
+        children = mapping.children
+        if len(children) > 2:
+            keys = [key.text for key in children[::2] if type(key) is Scalar]
+            if len(set(keys)) != len(keys):
+                for first, again in mapping.duplicates():
+                    yield at(
+                        again,
+                        f'"{again.text}" is already a key of this mapping',
+                        related=[first.location.labelled("the first, whose value is lost")],
+                        object=owner,
+                    )
+
+
+@rule("K8S905", Manifest, Severity.WARNING)
+def ambiguous_boolean_key(manifest: Manifest) -> Findings:
+    """A key is written `on`, `yes`, `y` or the like without quotes, and is read as a boolean.
+
+    Kubernetes' tools read YAML 1.1, where these words are true and false, also as keys: the
+    ConfigMap gets an entry called "true" instead.
+
+    Bad:
+        apiVersion: v1
+        kind: ConfigMap
+        metadata: {name: axes}
+        data:
+          x: "3"
+          y: "4"
+    Fixed:
+        apiVersion: v1
+        kind: ConfigMap
+        metadata: {name: axes}
+        data:
+          x: "3"
+          "y": "4"
+    Good: a text in a block scalar, a value, and longer names
+        apiVersion: v1
+        kind: ConfigMap
+        metadata: {name: axes, labels: {yes-or-no: "no"}}
+        data:
+          script: |
+            on: push
+            y: 4
+    """
+    if not manifest.objects or not _BOOLEAN_KEY.search(manifest.file.text):
+        return
+    for owner, mapping in manifest.mappings:
+        for key in mapping.children[::2]:
+            if type(key) is Scalar and key.text in _BOOLEANS and isinstance(key.value, bool):
+                word = "true" if key.value else "false"
+                written = key.location.span
+                quoted = Fix(f'quote "{key.text}"', (Edit(written, f'"{key.text}"'),))
+                yield at(
+                    key,
+                    f'the key "{key.text}" is read as {word}',
+                    object=owner,
+                    fix=None if key.tag else quoted,
+                )
+
+
+@rule("K8S918", Manifest, Severity.INFO, default="off", aliases=("kube-linter:sorted-keys",))
+def unsorted_keys(manifest: Manifest) -> Findings:
+    """The keys of a mapping are not in the order of their bytes.
+
+    A fixed order keeps differences between versions of a manifest small. Upper case letters
+    come before lower case ones.
+
+    Bad:
+        apiVersion: v1
+        kind: ConfigMap
+        metadata: {name: web, labels: {app: web}}
+        data: {A: "1"}
+    Good:
+        apiVersion: v1
+        data: {A: "1", a: "2"}
+        kind: ConfigMap
+        metadata: {labels: {app: web}, name: web}
+    """
+    for owner, mapping in manifest.mappings:
+        keys = [key for key in mapping.children[::2] if type(key) is Scalar and key.text]
+        if not owner or len(keys) < 2:
+            continue
+        for key, sorted_key in zip(keys, sorted(keys, key=_bytes), strict=True):
+            if key.text != sorted_key.text:
+                message = f'"{sorted_key.text}" comes before "{key.text}" in a sorted mapping'
+                yield at(key, message, object=owner)
+                break
+
+
+def _bytes(key: Scalar) -> bytes:
+    return key.text.encode(errors="surrogatepass")

@@ -1,0 +1,1 @@
+"""What the API of Kubernetes accepts, and whether objects keep to it."""

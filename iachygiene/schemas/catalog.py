@@ -1,0 +1,131 @@
+"""Which schema an object has: that of Kubernetes, or of a definition found in the scan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from posixpath import commonpath, dirname
+from typing import TYPE_CHECKING
+
+from iachygiene.keys import KUBERNETES_VERSIONS
+from iachygiene.model import Broken
+from iachygiene.parse import yaml
+from iachygiene.schemas.built_in import release
+from iachygiene.schemas.check import ANYTHING, OBJECT, Checker, Schema, Violation, compiled
+
+if TYPE_CHECKING:
+    from iachygiene.files import Tree
+    from iachygiene.parse.kubernetes import Object
+
+_READ: dict[tuple[str, int], dict[tuple[str, str], Schema]] = {}
+"""By path and hash of its bytes, the kinds that a file defines: others ask for it as well."""
+
+
+class Catalog:
+    """The schemas for the manifests of one job.
+
+    `definitions` are the paths of files of the scan that define custom resources, `roots`
+    such definitions that are in the job itself.
+    """
+
+    __slots__ = ("_custom", "_definitions", "_directory", "_tree", "release", "roots")
+
+    def __init__(
+        self,
+        version: str = "",
+        definitions: Sequence[str] = (),
+        tree: Tree | None = None,
+        directory: str = "",
+    ) -> None:
+        self.release = release(version or KUBERNETES_VERSIONS[-1])
+        self.roots: list[yaml.Node] = []
+        self._definitions = definitions
+        self._tree = tree
+        self._directory = directory
+        self._custom: dict[tuple[str, str], Schema | None] = {}
+
+    @property
+    def version(self) -> str:
+        """The minor version of Kubernetes that objects are held against."""
+        return self.release.version
+
+    def schema(self, api_version: str, kind: str) -> Schema | None:
+        """The schema of a kind, None where it is not known."""
+        return self.release.schema(api_version, kind) or self._of_definition(api_version, kind)
+
+    def _of_definition(self, api_version: str, kind: str) -> Schema | None:
+        key = (api_version, kind)
+        if key not in self._custom:
+            self._custom[key] = self._look_for(api_version, kind)
+        return self._custom[key]
+
+    def _look_for(self, api_version: str, kind: str) -> Schema | None:
+        found = _defined(self.roots).get((api_version, kind))
+        if found is not None or self._tree is None:
+            return found
+        wanted = (api_version.partition("/")[0].encode(), kind.encode())
+        near = sorted(self._definitions, key=self._distance)
+        for path in near:
+            try:
+                data = self._tree.raw(path)
+                if all(word in data for word in wanted):
+                    found = _read(path, data, self._tree).get((api_version, kind))
+            except Broken:
+                continue
+            if found is not None:
+                return found
+        return None
+
+    def _distance(self, path: str) -> tuple[int, str]:
+        """How far a file is from the job: definitions beside it come before others."""
+        shared = commonpath((dirname(path), self._directory)) if self._directory else ""
+        return -len(shared), path
+
+    def violations(self, one: Object) -> list[Violation]:
+        """What an object has that its schema does not allow."""
+        api_version = f"{one.group}/{one.version}" if one.group else one.version
+        checker = Checker(self.release.definition, one.partial)
+        above = one.location
+        schema = self.release.schema(api_version, one.kind)
+        if schema is not None:
+            checker.check(one.root, schema, one.kind, above)
+            return checker.found
+        schema = self._of_definition(api_version, one.kind)
+        if schema is not None:
+            checker.check(one.root, schema, one.kind, above)
+        metadata = one.root.entries.get("metadata")
+        if metadata is not None:
+            checker.check(metadata.value, self.release.metadata, "metadata", above)
+        return checker.found
+
+
+def _read(path: str, data: bytes, tree: Tree) -> dict[tuple[str, str], Schema]:
+    key = (path, hash(data))
+    if key not in _READ:
+        stream = yaml.parse(tree.read(path))
+        _READ[key] = _defined(one.root for one in stream.documents)
+    return _READ[key]
+
+
+def _defined(roots: Iterable[yaml.Node]) -> dict[tuple[str, str], Schema]:
+    """The schemas of the kinds that CustomResourceDefinitions among these define."""
+    found: dict[tuple[str, str], Schema] = {}
+    for root in roots:
+        if type(root) is not yaml.Mapping or root.text("kind") != "CustomResourceDefinition":
+            continue
+        group, kind = root.text("spec", "group"), root.text("spec", "names", "kind")
+        versions = root.sequence("spec", "versions")
+        for version in versions.mappings() if versions else ():
+            schema = version.mapping("schema", "openAPIV3Schema")
+            name = version.text("name")
+            if group and kind and name and schema is not None:
+                found.setdefault((f"{group}/{name}", kind), _of_root(schema))
+    return found
+
+
+def _of_root(source: yaml.Mapping) -> Schema:
+    """The schema of a custom resource, whose head needs no word in the definition."""
+    schema = compiled(source, lambda _: Schema())
+    schema.types = schema.types or OBJECT
+    if schema.fields is not None:
+        schema.fields |= dict.fromkeys(("apiVersion", "kind", "metadata"), ANYTHING)
+    return schema
