@@ -94,7 +94,7 @@ class Container:
     A sidecar is an init container that keeps running (`restartPolicy: Always`).
     """
 
-    __slots__ = ("_pod_security", "kind", "name", "node", "object", "owner", "sidecar", "windows")
+    __slots__ = ("kind", "name", "node", "object", "owner", "pod_security", "sidecar", "windows")
 
     def __init__(
         self, node: yaml.Mapping, kind: str, owner: Object, pod: yaml.Mapping, windows: bool
@@ -106,7 +106,7 @@ class Container:
         self.object = f"{owner.object}, container {self.name}" if self.name else owner.object
         self.sidecar = kind == "init" and node.text("restartPolicy") == "Always"
         self.windows = windows
-        self._pod_security = pod.mapping("securityContext")
+        self.pod_security = pod.mapping("securityContext")
 
     @property
     def location(self) -> Location:
@@ -135,9 +135,9 @@ class Container:
     def effective(self, field: str) -> yaml.Node | None:
         """A security setting that the container may inherit from its pod."""
         own = self.security(field)
-        if own is not None or self._pod_security is None:
+        if own is not None or self.pod_security is None:
             return own
-        return self._pod_security.get(field)
+        return self.pod_security.get(field)
 
     def is_true(self, field: str) -> yaml.Scalar | None:
         """The container's own security setting where it is true."""
@@ -304,13 +304,14 @@ def _is_incomplete(owner: Object, pod: Pod) -> bool:
 class Manifest:
     """One YAML file of Kubernetes objects."""
 
-    __slots__ = ("documents", "file", "objects", "pods")
+    __slots__ = ("_containers", "documents", "file", "objects", "pods")
 
     def __init__(self, stream: yaml.Stream, overlay: Overlay = _NO_OVERLAY) -> None:
         self.file = stream.file
         self.documents = stream.documents
         self.objects: list[Object] = []
         self.pods: list[Pod] = []
+        self._containers: list[Container] | None = None
         patches = "$patch" in stream.file.text
         for document in stream.documents:
             for root, api_version, kind in _objects(document.root, "", ""):
@@ -331,14 +332,15 @@ class Manifest:
         return self.file.location
 
     @property
-    def containers(self) -> Iterator[Container]:
+    def containers(self) -> Sequence[Container]:
         """The containers of all pods; one that aliases repeat comes once."""
-        seen: set[int] = set()
-        for pod in self.pods:
-            for container in pod.containers:
-                if id(container.node) not in seen:
-                    seen.add(id(container.node))
-                    yield container
+        if self._containers is None:
+            every: dict[int, Container] = {}
+            for pod in self.pods:
+                for container in pod.containers:
+                    every.setdefault(id(container.node), container)
+            self._containers = list(every.values())
+        return self._containers
 
 
 def _objects(
@@ -379,7 +381,10 @@ class ManifestSet:
     elsewhere: otherwise, what seems to be missing may be there.
     """
 
-    __slots__ = ("_by_label", "_selected", "complete", "directory", "manifests", "objects", "pods")
+    __slots__ = (
+        *("_by_kind", "_by_label", "_selected", "complete", "directory", "manifests", "objects"),
+        "pods",
+    )
 
     def __init__(self, directory: str, manifests: Sequence[Manifest], complete: bool) -> None:
         self.directory = directory
@@ -387,6 +392,10 @@ class ManifestSet:
         self.complete = complete
         self.objects = [one for manifest in manifests for one in manifest.objects]
         self.pods = [pod for manifest in manifests for pod in manifest.pods]
+        self._by_kind: dict[tuple[str, str], list[Object]] = defaultdict(list)
+        for one in self.objects:
+            if not one.partial:
+                self._by_kind[one.group, one.kind].append(one)
         self._by_label: dict[tuple[str, str], list[Pod]] | None = None
         self._selected: dict[tuple[Any, ...], list[Pod]] = {}
 
@@ -395,11 +404,9 @@ class ManifestSet:
         """The directory."""
         return Location(self.directory)
 
-    def of(self, kind: str, group: str = "") -> Iterator[Object]:
+    def of(self, kind: str, group: str = "") -> Sequence[Object]:
         """The whole objects of a group and kind; patches are left out."""
-        for one in self.objects:
-            if one.kind == kind and one.group == group and not one.partial:
-                yield one
+        return self._by_kind.get((group, kind), ())
 
     def selected_by(self, service: Object, selector: Mapping[str, str]) -> Sequence[Pod]:
         """The pods that a non-empty selector of a Service may match, partial ones included.
