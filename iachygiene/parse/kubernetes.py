@@ -222,10 +222,11 @@ class Object:
 class Pod:
     """A pod, or the template that a workload makes pods of."""
 
-    __slots__ = ("containers", "labels", "long_running", "metadata", "owner", "spec")
+    __slots__ = ("_root", "containers", "labels", "long_running", "metadata", "owner", "spec")
 
     def __init__(self, owner: Object, root: yaml.Mapping, carrier: Carrier) -> None:
         self.owner = owner
+        self._root = root
         self.long_running = carrier.long_running
         self.metadata = root.mapping("metadata")
         labels = self.metadata.mapping("labels") if self.metadata else None
@@ -233,6 +234,22 @@ class Pod:
         spec = root.mapping("spec")
         self.spec = spec
         self.containers = list(_containers(owner, spec)) if spec else []
+
+    @property
+    def location(self) -> Location:
+        """The key that the specification stands at."""
+        key = self._root.key("spec")
+        return key.location if key else self.owner.location
+
+    @property
+    def object(self) -> str:
+        """What the pod belongs to, as reports show it."""
+        return self.owner.object
+
+    @property
+    def annotations(self) -> yaml.Mapping | None:
+        """The annotations of the pod."""
+        return self.metadata.mapping("annotations") if self.metadata else None
 
     @property
     def labels_location(self) -> Location:
