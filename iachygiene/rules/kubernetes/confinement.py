@@ -332,7 +332,7 @@ def windows_host_process(manifest: Manifest) -> Findings:
           os: {name: windows}
           securityContext: {windowsOptions: {runAsUserName: ContainerUser}}
           containers: [{name: agent, image: "registry.example.com/agent:2.1.0"}]
-    """  # noqa: E501 - the user's name is that long
+    """
     seen: set[Location] = set()
     for container in manifest.containers:
         options = container.effective("windowsOptions")
