@@ -218,3 +218,43 @@ def scalers(manifests: ManifestSet) -> Mapping[tuple[str, str], Sequence[Object]
             kind = target.text("kind") or "Deployment"
             found[kind, target.text("name")].append(scaler)
     return found
+
+
+HANDLERS = ("exec", "grpc", "httpGet", "tcpSocket")
+"""How a probe may ask."""
+
+
+class Probe(NamedTuple):
+    """A probe of a container. `kind` is "startup", "readiness" or "liveness"."""
+
+    kind: str
+    key: yaml.Scalar
+    node: yaml.Mapping
+
+    @property
+    def handlers(self) -> list[str]:
+        """The handlers it has."""
+        return [name for name in HANDLERS if self.node.get(name) is not None]
+
+    @property
+    def port(self) -> yaml.Scalar | None:
+        """The port it asks at."""
+        for handler in ("httpGet", "tcpSocket", "grpc"):
+            if self.node.get(handler) is not None:
+                return self.node.scalar(handler, "port")
+        return None
+
+    def number(self, field: str, default: int) -> int:
+        """A number of its settings."""
+        found = integer(self.node.get(field))
+        return default if found is None else found
+
+
+def probes(container: Container) -> list[Probe]:
+    """The probes of a container."""
+    found = []
+    for kind in ("startup", "readiness", "liveness"):
+        entry = container.node.entries.get(f"{kind}Probe")
+        if entry is not None and type(entry.value) is yaml.Mapping:
+            found.append(Probe(kind, entry.key, entry.value))
+    return found

@@ -322,7 +322,7 @@ def windows_host_process(manifest: Manifest) -> Findings:
         spec:
           os: {name: windows}
           hostNetwork: true
-          securityContext: {windowsOptions: {hostProcess: true, runAsUserName: "NT AUTHORITY\\\\SYSTEM"}}
+          securityContext: {windowsOptions: {hostProcess: true}}
           containers: [{name: agent, image: "registry.example.com/agent:2.1.0"}]
     Good:
         apiVersion: v1
