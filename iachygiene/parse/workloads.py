@@ -195,6 +195,17 @@ def services_of_pods(manifests: ManifestSet) -> Mapping[int, Sequence[Object]]:
     return found
 
 
+def selected_by_peers(manifests: ManifestSet, pod: Pod) -> bool:
+    """Whether the pod's namespace has a Service without a selector.
+
+    To the cluster it selects nothing, to kube-score every pod of the namespace.
+    """
+    return any(
+        service.namespace == pod.owner.namespace and not service.root.mapping("spec", "selector")
+        for service in manifests.of("Service")
+    )
+
+
 @lru_cache(maxsize=1)
 def by_name(manifests: ManifestSet) -> Mapping[tuple[str, str, str], Sequence[Object]]:
     """The whole objects by group, kind and name."""
@@ -203,6 +214,15 @@ def by_name(manifests: ManifestSet) -> Mapping[tuple[str, str, str], Sequence[Ob
         if not one.partial:
             found[one.group, one.kind, one.name].append(one)
     return found
+
+
+def scaled_by(manifests: ManifestSet, owner: Object) -> Sequence[Object]:
+    """The autoscalers of an object."""
+    return [
+        scaler
+        for scaler in scalers(manifests).get((owner.kind, owner.name), ())
+        if same_namespace(scaler, owner)
+    ]
 
 
 @lru_cache(maxsize=1)
