@@ -85,7 +85,7 @@ def few_replicas(manifest: Manifest, *, min_replicas: int = 3) -> Findings:
     for pod in _replicated(manifest):
         count = replicas(pod.owner)
         if count is not None and count < min_replicas:
-            aliases = known(pod.owner, ("kube-linter:minimum-three-replicas",))
+            aliases = known(pod.owner, _FEW)
             node = pod.owner.get("spec", "replicas")
             message = f"{count} pod{'s' * (count != 1)} of the {min_replicas} there should be"
             where = node.location if node else pod.owner.location
@@ -213,9 +213,8 @@ def _spread_aliases(pod: Pod, spread: _Spread) -> tuple[str, ...]:
         aliases.append("kube-linter:no-anti-affinity")
     unset = owner.get("spec", "replicas") is None
     if (unset or (count or 0) > 1) and not spread.apart_for_kube_score:
-        for kind in ("Deployment", "StatefulSet"):
-            if _is_v1(owner, kind):
-                aliases.append(f"kube-score:{kind.lower()}-has-host-podantiaffinity")
+        if _is_v1(owner, "Deployment", "StatefulSet"):
+            aliases.append(f"kube-score:{owner.kind.lower()}-has-host-podantiaffinity")
     return known(owner, aliases)
 
 

@@ -68,9 +68,9 @@ def _faults(constraint: Mapping, partial: bool) -> Iterator[tuple[Location, str,
         if node is not None and number is not None and number < 1:
             yield node.location, f"{field} is less than 1", None
     action = constraint.scalar("whenUnsatisfiable")
-    if action is not None and action.text not in ("DoNotSchedule", "ScheduleAnyway"):
-        if not is_unknown(action.text):
-            yield action.location, f'"{action.text}" is not possible here', None
+    possible = ("DoNotSchedule", "ScheduleAnyway")
+    if action is not None and action.text not in possible and not is_unknown(action.text):
+        yield action.location, f'"{action.text}" is not possible here', None
     if not partial:
         for field in ("maxSkew", "topologyKey", "whenUnsatisfiable"):
             if constraint.get(field) is None:
