@@ -24,9 +24,9 @@ _PEERS_READ = frozenset(("v1", "v2beta1", "v2beta2", "v2"))
 
 def _autoscalers(unit: Manifest | ManifestSet) -> Iterator[Object]:
     for one in unit.objects:
-        if (one.group, one.kind) == ("autoscaling", "HorizontalPodAutoscaler"):
-            if not one.partial and one.get("spec", "scaleTargetRef") is not None:
-                yield one
+        is_scaler = (one.group, one.kind) == ("autoscaling", "HorizontalPodAutoscaler")
+        if is_scaler and not one.partial and one.get("spec", "scaleTargetRef") is not None:
+            yield one
 
 
 _FEW = (

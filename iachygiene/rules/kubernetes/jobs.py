@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from iachygiene.model import Findings, Severity, at
-from iachygiene.parse.kubernetes import Manifest, Object, is_unknown
+from iachygiene.parse.kubernetes import Manifest, Object
+from iachygiene.parse.workloads import known_text
 from iachygiene.rule import rule
 from iachygiene.rules.kubernetes.peers import known
 
@@ -150,10 +151,9 @@ def invalid_job_restart_policy(manifest: Manifest) -> Findings:
         if node is None and not pod.partial:
             message = 'the restart policy is "Always" where none is written'
             yield at(pod, message, aliases=aliases)
-        elif node is not None and node.text not in ("Never", "OnFailure"):
-            if not is_unknown(node.text):
-                message = f'the restart policy is "{node.text}"'
-                yield at(node.location, message, object=pod.object, aliases=aliases)
+        elif node is not None and known_text(node) not in ("", "Never", "OnFailure"):
+            message = f'the restart policy is "{node.text}"'
+            yield at(node.location, message, object=pod.object, aliases=aliases)
 
 
 _ENDING = frozenset((("batch", "Job"), ("batch", "CronJob"), ("keda.sh", "ScaledJob")))
@@ -184,7 +184,6 @@ def restart_policy_not_explicit(manifest: Manifest) -> Findings:
         aliases = known(pod.owner, ("kube-linter:restart-policy",))
         if node is None and not pod.partial:
             yield at(pod, "the restart policy is not written down", aliases=aliases)
-        elif node is not None and node.text not in ("Always", "OnFailure"):
-            if not is_unknown(node.text):
-                message = f'the restart policy is "{node.text}"'
-                yield at(node.location, message, object=pod.object, aliases=aliases)
+        elif node is not None and known_text(node) not in ("", "Always", "OnFailure"):
+            message = f'the restart policy is "{node.text}"'
+            yield at(node.location, message, object=pod.object, aliases=aliases)

@@ -44,13 +44,10 @@ def _replicated(manifest: Manifest | ManifestSet) -> Iterator[Pod]:
             yield pod
 
 
-@rule(
-    "K8S508",
-    Manifest,
-    Severity.INFO,
-    default="off",
-    aliases=("kube-linter:minimum-three-replicas",),
-)
+_FEW = ("kube-linter:minimum-three-replicas",)
+
+
+@rule("K8S508", Manifest, Severity.INFO, default="off", aliases=_FEW)
 def few_replicas(manifest: Manifest, *, min_replicas: int = 3) -> Findings:
     """A workload has fewer than three pods.
 
@@ -212,9 +209,9 @@ def _spread_aliases(pod: Pod, spread: _Spread) -> tuple[str, ...]:
     if count is not None and count > 1 and not spread.apart_for_kube_linter:
         aliases.append("kube-linter:no-anti-affinity")
     unset = owner.get("spec", "replicas") is None
-    if (unset or (count or 0) > 1) and not spread.apart_for_kube_score:
-        if _is_v1(owner, "Deployment", "StatefulSet"):
-            aliases.append(f"kube-score:{owner.kind.lower()}-has-host-podantiaffinity")
+    several = unset or (count or 0) > 1
+    if several and not spread.apart_for_kube_score and _is_v1(owner, "Deployment", "StatefulSet"):
+        aliases.append(f"kube-score:{owner.kind.lower()}-has-host-podantiaffinity")
     return known(owner, aliases)
 
 
