@@ -110,7 +110,7 @@ class Container:
     A sidecar is an init container that keeps running (`restartPolicy: Always`).
     """
 
-    __slots__ = ("_pod_security", "kind", "name", "node", "object", "owner", "sidecar", "windows")
+    __slots__ = ("kind", "name", "node", "object", "owner", "pod_security", "sidecar", "windows")
 
     def __init__(
         self, node: yaml.Mapping, kind: str, owner: Object, pod: yaml.Mapping, windows: bool
@@ -122,7 +122,7 @@ class Container:
         self.object = f"{owner.object}, container {self.name}" if self.name else owner.object
         self.sidecar = kind == "init" and node.text("restartPolicy") == "Always"
         self.windows = windows
-        self._pod_security = pod.mapping("securityContext")
+        self.pod_security = pod.mapping("securityContext")
 
     @property
     def location(self) -> Location:
@@ -151,9 +151,9 @@ class Container:
     def effective(self, field: str) -> yaml.Node | None:
         """A security setting that the container may inherit from its pod."""
         own = self.security(field)
-        if own is not None or self._pod_security is None:
+        if own is not None or self.pod_security is None:
             return own
-        return self._pod_security.get(field)
+        return self.pod_security.get(field)
 
     def is_true(self, field: str) -> yaml.Scalar | None:
         """The container's own security setting where it is true."""
@@ -221,10 +221,11 @@ class Object:
 class Pod:
     """A pod, or the template that a workload makes pods of."""
 
-    __slots__ = ("containers", "labels", "long_running", "metadata", "owner", "spec")
+    __slots__ = ("_root", "containers", "labels", "long_running", "metadata", "owner", "spec")
 
     def __init__(self, owner: Object, root: yaml.Mapping, carrier: Carrier) -> None:
         self.owner = owner
+        self._root = root
         self.long_running = carrier.long_running
         self.metadata = root.mapping("metadata")
         labels = self.metadata.mapping("labels") if self.metadata else None
@@ -232,6 +233,22 @@ class Pod:
         spec = root.mapping("spec")
         self.spec = spec
         self.containers = list(_containers(owner, spec)) if spec else []
+
+    @property
+    def location(self) -> Location:
+        """The key that the specification stands at."""
+        key = self._root.key("spec")
+        return key.location if key else self.owner.location
+
+    @property
+    def object(self) -> str:
+        """What the pod belongs to, as reports show it."""
+        return self.owner.object
+
+    @property
+    def annotations(self) -> yaml.Mapping | None:
+        """The annotations of the pod."""
+        return self.metadata.mapping("annotations") if self.metadata else None
 
     @property
     def labels_location(self) -> Location:
@@ -305,6 +322,7 @@ class Manifest:
 
     __slots__ = (
         "_catalog",
+        "_containers",
         "_mappings",
         "_violations",
         "documents",
@@ -328,6 +346,7 @@ class Manifest:
         self.documents = stream.documents
         self.objects: list[Object] = []
         self.pods: list[Pod] = []
+        self._containers: list[Container] | None = None
         patches = "$patch" in stream.file.text
         for document in stream.documents:
             for root, api_version, kind in _objects(document.root, "", ""):
@@ -374,14 +393,15 @@ class Manifest:
         return self._violations
 
     @property
-    def containers(self) -> Iterator[Container]:
+    def containers(self) -> Sequence[Container]:
         """The containers of all pods; one that aliases repeat comes once."""
-        seen: set[int] = set()
-        for pod in self.pods:
-            for container in pod.containers:
-                if id(container.node) not in seen:
-                    seen.add(id(container.node))
-                    yield container
+        if self._containers is None:
+            every: dict[int, Container] = {}
+            for pod in self.pods:
+                for container in pod.containers:
+                    every.setdefault(id(container.node), container)
+            self._containers = list(every.values())
+        return self._containers
 
 
 def _mappings(manifest: Manifest) -> Iterator[tuple[str, yaml.Mapping]]:
@@ -446,13 +466,8 @@ class ManifestSet:
     """
 
     __slots__ = (
-        "_by_label",
-        "_selected",
-        "complete",
-        "directory",
-        "generated",
-        "manifests",
-        "objects",
+        *("_by_kind", "_by_label", "_selected", "complete", "directory", "generated"),
+        *("manifests", "objects"),
         "pods",
     )
 
@@ -469,6 +484,10 @@ class ManifestSet:
         self.complete = complete
         self.objects = [one for manifest in manifests for one in manifest.objects]
         self.pods = [pod for manifest in manifests for pod in manifest.pods]
+        self._by_kind: dict[tuple[str, str], list[Object]] = defaultdict(list)
+        for one in self.objects:
+            if not one.partial:
+                self._by_kind[one.group, one.kind].append(one)
         self._by_label: dict[tuple[str, str], list[Pod]] | None = None
         self._selected: dict[tuple[Any, ...], list[Pod]] = {}
 
@@ -477,11 +496,9 @@ class ManifestSet:
         """The directory."""
         return Location(self.directory)
 
-    def of(self, kind: str, group: str = "") -> Iterator[Object]:
+    def of(self, kind: str, group: str = "") -> Sequence[Object]:
         """The whole objects of a group and kind; patches are left out."""
-        for one in self.objects:
-            if one.kind == kind and one.group == group and not one.partial:
-                yield one
+        return self._by_kind.get((group, kind), ())
 
     def selected_by(self, service: Object, selector: Mapping[str, str]) -> Sequence[Pod]:
         """The pods that a non-empty selector of a Service may match, partial ones included.

@@ -18,13 +18,10 @@ from iachygiene.rules.kubernetes.probes import (
     container_without_health_check,
     service_pod_without_readiness,
 )
+from iachygiene.rules.kubernetes.privileges import privileged_container
 from iachygiene.rules.kubernetes.references import service_selects_nothing
 from iachygiene.rules.kubernetes.resources import missing_resources
-from iachygiene.rules.kubernetes.security import (
-    non_root_contradiction,
-    privileged_container,
-    run_as_root_allowed,
-)
+from iachygiene.rules.kubernetes.security import non_root_contradiction, run_as_root_allowed
 
 Check = Callable[..., Iterator[Finding]]
 ON_MANIFESTS = {

@@ -27,7 +27,7 @@ _BUILT_IN = frozenset(("", "apps", "batch", "extensions"))
 
 def known(owner: Object, aliases: Iterable[str]) -> tuple[str, ...]:
     """Those of the aliases whose tool looks at a workload of this kind."""
-    return tuple(alias for alias in aliases if _looks_at(alias.partition(":")[0], owner))
+    return tuple(alias for alias in aliases if looks_at(alias.partition(":")[0], owner))
 
 
 def known_of(container: Container, aliases: Iterable[str]) -> tuple[str, ...]:
@@ -38,7 +38,8 @@ def known_of(container: Container, aliases: Iterable[str]) -> tuple[str, ...]:
     return found
 
 
-def _looks_at(tool: str, owner: Object) -> bool:
+def looks_at(tool: str, owner: Object) -> bool:
+    """Whether a tool looks at a workload of this group, version and kind."""
     if tool == "kube-linter":
         return owner.kind in _KUBE_LINTER.get(owner.group, ())
     if tool == "kube-score":

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from posixpath import dirname
 
 from iachygiene.model import Findings, Location, Severity, at
-from iachygiene.parse.kubernetes import Container, ManifestSet, Object, Pod, is_unknown
+from iachygiene.parse.kubernetes import Container, ManifestSet, Object, Pod
+from iachygiene.parse.workloads import services_of_pods
 from iachygiene.rule import rule
 from iachygiene.rules.kubernetes.peers import known
 
@@ -96,31 +97,16 @@ def service_pod_without_readiness(manifests: ManifestSet) -> Findings:
 
 def _called_pods(manifests: ManifestSet) -> Iterator[tuple[Pod, list[Object]]]:
     """The whole, long-running pods that Services select, each with those Services."""
-    callers: dict[int, list[Object]] = {}
-    for service, pods in _services(manifests):
-        for pod in pods:
-            callers.setdefault(id(pod), []).append(service)
+    callers = services_of_pods(manifests)
     for pod in manifests.pods:
         if pod.long_running and not pod.partial and id(pod) in callers:
             # A set may hold several variants of one application: the nearest Service first.
-            services = callers[id(pod)]
-            services.sort(key=lambda service: _distance(service, pod))
-            yield pod, services
+            yield pod, sorted(callers[id(pod)], key=lambda service: _distance(service, pod))
 
 
 def _distance(service: Object, pod: Pod) -> int:
     path, other = service.location.path, pod.owner.location.path
     return 0 if path == other else 1 if dirname(path) == dirname(other) else 2
-
-
-def _services(manifests: ManifestSet) -> Iterator[tuple[Object, Sequence[Pod]]]:
-    """The Services that select by labels, with the pods that each selects."""
-    for service in manifests.of("Service"):
-        selector = service.root.mapping("spec", "selector")
-        wanted = selector.text_map() if selector else {}
-        is_external = service.root.text("spec", "type") == "ExternalName"
-        if wanted and not is_external and not any(map(is_unknown, wanted.values())):
-            yield service, manifests.selected_by(service, wanted)
 
 
 def _unready(pod: Pod, services: list[Object]) -> Container | None:
@@ -149,6 +135,108 @@ def _readiness_aliases(pod: Pod, container: Container) -> tuple[str, ...]:
     if not any("readinessProbe" in container.probes for container in pod.of("init")):
         aliases.append("kube-score:pod-probes")
     return known(container.owner, aliases)
+
+
+@rule(
+    "K8S402",
+    ManifestSet,
+    Severity.INFO,
+    default="off",
+    aliases=("kube-linter:no-readiness-probe", "checkov:CKV_K8S_9"),
+)
+def container_without_readiness(manifests: ManifestSet, *, probe_jobs: bool = False) -> Findings:
+    """A container has no readiness probe.
+
+    Kubernetes takes it for ready as soon as its process exists, and a rollout goes on as if
+    the new program worked. Where a Service sends traffic, `service-pod-without-readiness`
+    says so.
+
+    Options:
+        probe_jobs: report also what ends by itself, Jobs and CronJobs.
+
+    Bad:
+        apiVersion: v1
+        kind: Pod
+        metadata: {name: web}
+        spec:
+          containers: [{name: web, image: "nginx:1.27.3"}]
+    Good:
+        apiVersion: v1
+        kind: Pod
+        metadata: {name: web}
+        spec:
+          containers:
+            - name: web
+              image: nginx:1.27.3
+              readinessProbe: {httpGet: {path: /healthz, port: 8080}}
+    """
+    reported = {
+        id(container.node)
+        for pod, services in _called_pods(manifests)
+        if (container := _unready(pod, services)) is not None
+    }
+    aliases = ("kube-linter:no-readiness-probe", "checkov:CKV_K8S_9")
+    for container in _unprobed(manifests, "readinessProbe", probe_jobs):
+        if id(container.node) not in reported:
+            yield at(container, "no readiness probe", aliases=known(container.owner, aliases))
+
+
+@rule(
+    "K8S403",
+    ManifestSet,
+    Severity.INFO,
+    default="strict",
+    aliases=("kube-linter:no-liveness-probe", "checkov:CKV_K8S_8"),
+)
+def container_without_liveness(manifests: ManifestSet, *, probe_jobs: bool = False) -> Findings:
+    """A container has no liveness probe.
+
+    When its program hangs, nothing restarts it. A liveness probe should ask for little: one
+    that asks for the database, too, restarts every pod when the database is slow.
+
+    Options:
+        probe_jobs: report also what ends by itself, Jobs and CronJobs.
+
+    Bad:
+        apiVersion: v1
+        kind: Pod
+        metadata: {name: web}
+        spec:
+          containers: [{name: web, image: "nginx:1.27.3"}]
+    Good:
+        apiVersion: v1
+        kind: Pod
+        metadata: {name: web}
+        spec:
+          containers:
+            - name: web
+              image: nginx:1.27.3
+              livenessProbe: {httpGet: {path: /alive, port: 8080}}
+    Good: a Job ends by itself
+        apiVersion: batch/v1
+        kind: Job
+        metadata: {name: migrate}
+        spec:
+          template:
+            spec:
+              restartPolicy: Never
+              containers: [{name: migrate, image: "registry.example.com/migrate:1.4.2"}]
+    """
+    aliases = ("kube-linter:no-liveness-probe", "checkov:CKV_K8S_8")
+    for container in _unprobed(manifests, "livenessProbe", probe_jobs):
+        yield at(container, "no liveness probe", aliases=known(container.owner, aliases))
+
+
+def _unprobed(manifests: ManifestSet, kind: str, jobs: bool) -> Iterator[Container]:
+    """The regular containers without a kind of probe, once each."""
+    seen: set[int] = set()
+    for pod in manifests.pods:
+        if pod.partial or not (pod.long_running or jobs):
+            continue
+        for container in pod.of("container"):
+            if container.node.get(kind) is None and id(container.node) not in seen:
+                seen.add(id(container.node))
+                yield container
 
 
 @rule(

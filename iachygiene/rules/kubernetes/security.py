@@ -1,12 +1,13 @@
-"""What a container may do on its node: users and privileges."""
+"""The users and groups that containers run as."""
 
 from __future__ import annotations
 
 from iachygiene.model import Findings, Location, Severity, at
 from iachygiene.parse.kubernetes import Container, Manifest, is_unknown
-from iachygiene.parse.yaml import Node, Scalar, ScalarValue
+from iachygiene.parse.workloads import integer, open_value, texts
+from iachygiene.parse.yaml import Mapping, Node, Scalar, ScalarValue
 from iachygiene.rule import rule
-from iachygiene.rules.kubernetes.peers import known_of
+from iachygiene.rules.kubernetes.peers import known, known_of
 
 
 @rule(
@@ -206,63 +207,163 @@ def non_root_contradiction(manifest: Manifest) -> Findings:
 
 
 @rule(
-    "K8S205",
+    "K8S202",
     Manifest,
-    Severity.ERROR,
+    Severity.WARNING,
     security=True,
-    aliases=(
-        "kube-linter:privileged-container",
-        "kube-linter:privilege-escalation-container",
-        "kube-score:container-security-context-privileged",
-        "checkov:CKV_K8S_16",
-        "trivy:KSV017",
-    ),
+    aliases=("kube-linter:run-as-non-root", "trivy:KSV116"),
 )
-def privileged_container(manifest: Manifest) -> Findings:
-    """A container is privileged.
+def root_group(manifest: Manifest) -> Findings:
+    """A container runs with the group of root.
 
-    A privileged container has all capabilities and all devices of the node, and no seccomp
-    or AppArmor profile holds it: whoever takes over its process has the node. What a
-    program really needs is nearly always one capability (`capabilities.add`) or one device.
+    Group 0 owns much of what an image contains, and on the node it owns devices and logs. A
+    process that is not root but of its group may often read and write there all the same.
 
     Bad:
         apiVersion: v1
         kind: Pod
-        metadata: {name: agent}
+        metadata: {name: web}
         spec:
-          containers:
-            - name: agent
-              image: registry.example.com/agent:2.1.0
-              securityContext:
-                privileged: true
+          securityContext: {runAsUser: 101, runAsGroup: 0}
+          containers: [{name: web, image: "nginx:1.27.3"}]
+    Bad:
+        apiVersion: v1
+        kind: Pod
+        metadata: {name: web}
+        spec:
+          securityContext: {fsGroup: 2000, supplementalGroups: [0]}
+          containers: [{name: web, image: "nginx:1.27.3"}]
     Good:
         apiVersion: v1
         kind: Pod
-        metadata: {name: agent}
+        metadata: {name: web}
         spec:
-          containers:
-            - name: agent
-              image: registry.example.com/agent:2.1.0
-              securityContext:
-                privileged: false
-                capabilities:
-                  drop: [ALL]
-                  add: [NET_BIND_SERVICE]
+          securityContext: {runAsUser: 101, runAsGroup: 101, fsGroup: 101}
+          containers: [{name: web, image: "nginx:1.27.3"}]
     """
     seen: set[Location] = set()
     for container in manifest.containers:
-        privileged = container.is_true("privileged")
-        if privileged is None or container.windows or privileged.location in seen:
+        group = container.effective("runAsGroup")
+        if group is None or integer(group) != 0 or container.windows or group.location in seen:
             continue
-        seen.add(privileged.location)
-        aliases = [
-            "kube-linter:privileged-container",
-            "kube-score:container-security-context-privileged",
-            "checkov:CKV_K8S_16",
-            "trivy:KSV017",
-        ]
-        if not container.is_true("allowPrivilegeEscalation"):
-            aliases.append("kube-linter:privilege-escalation-container")
-        message = "the container is privileged"
-        aliases_here = known_of(container, aliases)
-        yield at(privileged.location, message, object=container.object, aliases=aliases_here)
+        seen.add(group.location)
+        aliases = known_of(container, ("kube-linter:run-as-non-root", "trivy:KSV116"))
+        message = "the container runs with the group of root"
+        yield at(group.location, message, object=container.object, aliases=aliases)
+    for pod in manifest.pods:
+        context = pod.spec.mapping("securityContext") if pod.spec else None
+        for node in _groups(context) if context else ():
+            if integer(node) == 0 and node.location not in seen:
+                seen.add(node.location)
+                message = "the group of root is given to all containers"
+                aliases = known(pod.owner, ("trivy:KSV116",))
+                yield at(node.location, message, object=pod.object, aliases=aliases)
+
+
+def _groups(context: Mapping) -> list[Scalar]:
+    group = context.scalar("fsGroup")
+    return [*([group] if group else []), *texts(context, "supplementalGroups")]
+
+
+@rule(
+    "K8S204",
+    Manifest,
+    Severity.INFO,
+    default="off",
+    security=True,
+    aliases=(
+        "kube-score:container-security-context-user-group-id",
+        "checkov:CKV_K8S_40",
+        "trivy:KSV020",
+        "trivy:KSV021",
+    ),
+)
+def low_uid_or_gid(manifest: Manifest) -> Findings:
+    """A container's user or group may be one that the node has, too.
+
+    Numbers below 10000 are what distributions give to their own users. Who breaks out of
+    such a container is that user on the node. Without a number, the image decides.
+
+    Bad:
+        apiVersion: v1
+        kind: Pod
+        metadata: {name: web}
+        spec:
+          securityContext: {runAsUser: 101, runAsGroup: 10101}
+          containers: [{name: web, image: "nginx:1.27.3"}]
+    Bad:
+        apiVersion: v1
+        kind: Pod
+        metadata: {name: web}
+        spec:
+          containers: [{name: web, image: "nginx:1.27.3"}]
+    Good:
+        apiVersion: v1
+        kind: Pod
+        metadata: {name: web}
+        spec:
+          securityContext: {runAsUser: 10101, runAsGroup: 10101}
+          containers: [{name: web, image: "nginx:1.27.3"}]
+    """
+    seen: set[Location] = set()
+    for container in manifest.containers:
+        if container.windows:
+            continue
+        for field, peers in _LOW_IDS.items():
+            node = container.effective(field)
+            if node is None and not container.owner.partial:
+                yield at(container, f"{field} is not set", aliases=known_of(container, peers))
+            elif node is None or open_value(node) or node.location in seen:
+                continue
+            elif (integer(node) or 0) < 10000:
+                seen.add(node.location)
+                message = f'"{field}: {_text(node)}" may be one of the node, too'
+                aliases = known_of(container, peers)
+                yield at(node.location, message, object=container.object, aliases=aliases)
+
+
+_LOW_IDS = {
+    "runAsUser": (
+        "kube-score:container-security-context-user-group-id",
+        "checkov:CKV_K8S_40",
+        "trivy:KSV020",
+    ),
+    "runAsGroup": ("kube-score:container-security-context-user-group-id", "trivy:KSV021"),
+}
+
+
+@rule(
+    "K8S219",
+    Manifest,
+    Severity.INFO,
+    default="off",
+    security=True,
+    aliases=("checkov:CKV_K8S_29", "checkov:CKV_K8S_30", "trivy:KSV118"),
+)
+def security_context_missing(manifest: Manifest) -> Findings:
+    """Neither a container nor its pod has a security context.
+
+    Nobody has yet said what the container needs to do on its node, so that it may do what a
+    container may by default: be root, gain privileges, write to its file system.
+
+    Bad:
+        apiVersion: v1
+        kind: Pod
+        metadata: {name: web}
+        spec:
+          containers: [{name: web, image: "nginx:1.27.3"}]
+    Good:
+        apiVersion: v1
+        kind: Pod
+        metadata: {name: web}
+        spec:
+          securityContext: {runAsNonRoot: true}
+          containers: [{name: web, image: "nginxinc/nginx-unprivileged:1.27.3"}]
+    """
+    for container in manifest.containers:
+        pod = container.pod_security
+        own = container.node.get("securityContext")
+        if own is None and (pod is None or not len(pod)) and not container.owner.partial:
+            aliases = ("checkov:CKV_K8S_29", "checkov:CKV_K8S_30", "trivy:KSV118")
+            message = "neither the container nor its pod has a security context"
+            yield at(container, message, aliases=known_of(container, aliases))
