@@ -35,6 +35,8 @@ _VARIANT = re.compile(r"(docker-)?compose\.[^/]+\.ya?ml$")
 _SUBSTANCE = ("image", "build", "extends", "provider")
 _INCLUDES = re.compile(r"^['\"]?include['\"]?[ \t]*:", re.MULTILINE)
 _JINJA_LINE = re.compile(r"^[ \t]*\{%", re.MULTILINE)
+_SWARM = ("update_config", "rollback_config", "placement", "mode", "endpoint_mode")
+"""What stands below `deploy` for a swarm alone."""
 _MAX_EXTENDS = 20
 """How many services may extend one another in a row; a circle ends here too."""
 
@@ -330,6 +332,17 @@ class ComposeFile:
         """The file that the project starts from."""
         return self.files[0].location
 
+    @property
+    def for_swarm(self) -> bool:
+        """Whether the project is made for `docker stack`: it builds nothing, and says so."""
+        services = self.services.values()
+        if any(service.build is not None for service in services):
+            return False
+        name = basename(self.location.path)
+        return any(word in name for word in ("stack", "swarm")) or any(
+            service.node.get("deploy", key) is not None for service in services for key in _SWARM
+        )
+
     def defined(self, kind: str) -> dict[str, yaml.Entry]:
         """The top-level volumes, networks, secrets or configs by name."""
         node = self.root.mapping(kind)
@@ -572,7 +585,8 @@ class _Loader:
         present = tree.exists(one.path) or tree.is_directory(one.path)
         if not present or (one.what == "env_file" and not tree.is_listed(one.path)):
             ignored = is_ignored(tree, one.path)
-            return one._replace(present=present, ignored=ignored)
+            example = one.what == "env_file" and _has_example(tree, one.path)
+            return one._replace(present=present, ignored=ignored, has_example=example)
         return one
 
     def _services(self, services: yaml.Mapping) -> Iterator[Service]:
@@ -676,6 +690,20 @@ def is_ignored(tree: Tree, path: str) -> bool:
         if include is not None:
             verdict = include
     return verdict
+
+
+_EXAMPLES = ("example", "sample", "template", "dist", "default", "tpl")
+
+
+def _has_example(tree: Tree, path: str) -> bool:
+    """Whether there is a file of nearly this name that shows what to write."""
+    name = basename(path).lstrip(".")
+    names = [entry for entry, _ in tree.listdir(dirname(path)) if entry != basename(path)]
+    return any(
+        word in entry.lower() and ("env" in entry.lower() or name in entry)
+        for entry in names
+        for word in _EXAMPLES
+    )
 
 
 def _build_files(service: Service) -> Iterator[NamedFile]:

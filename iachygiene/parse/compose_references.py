@@ -50,14 +50,14 @@ def _references(service: Service) -> Iterator[Reference]:
         text = expand(node.text)
         if not text.startswith("container:"):
             yield Reference("services", text.partition(":")[0], "volumes_from", node.location)
-    for name, key in service.names("networks"):
-        yield Reference("networks", name, "networks", key.location)
-    for name, place in named_volumes(service):
-        yield Reference("volumes", name, "volumes", place)
+    for name, place in service.names("networks"):
+        yield Reference("networks", name, "networks", place.location)
+    for name, where in named_volumes(service):
+        yield Reference("volumes", name, "volumes", where)
     for kind, *keys in (("secrets", "secrets"), ("configs", "configs"), ("secrets", "build")):
         path = (*keys, "secrets") if keys == ["build"] else tuple(keys)
-        for name, place in _sources(service.node.sequence(*path)):
-            yield Reference(kind, name, ".".join(path), place)
+        for name, where in _sources(service.node.sequence(*path)):
+            yield Reference(kind, name, ".".join(path), where)
 
 
 def named_volumes(service: Service) -> Iterator[tuple[str, Location]]:
@@ -79,7 +79,8 @@ class NamedFile(NamedTuple):
     """A file or directory that a project asks for.
 
     `what` says for what, `path` is from the root of the tree, `text` as written. `required`
-    is false where it may be absent.
+    is false where it may be absent. `ignored` says that a .gitignore leaves it out,
+    `has_example` that a file beside it shows what to write into it.
     """
 
     what: str
@@ -89,6 +90,7 @@ class NamedFile(NamedTuple):
     required: bool = True
     present: bool = True
     ignored: bool = False
+    has_example: bool = False
 
 
 def resolve(directory: str, text: str) -> str | None:
