@@ -37,6 +37,8 @@ _INCLUDES = re.compile(r"^['\"]?include['\"]?[ \t]*:", re.MULTILINE)
 _JINJA_LINE = re.compile(r"^[ \t]*\{%", re.MULTILINE)
 _SWARM = ("update_config", "rollback_config", "placement", "mode", "endpoint_mode")
 """What stands below `deploy` for a swarm alone."""
+_MAX_LISTED = 5_000
+"""Files that are looked at below one mounted directory."""
 _MAX_EXTENDS = 20
 """How many services may extend one another in a row; a circle ends here too."""
 
@@ -305,7 +307,7 @@ class ComposeFile:
 
     __slots__ = (
         *("complete", "files", "lost_services", "mentioned", "named_files", "partial"),
-        *("paths", "root", "roots", "services"),
+        *("paths", "root", "roots", "services", "tree"),
     )
 
     def __init__(
@@ -315,7 +317,9 @@ class ComposeFile:
         roots: tuple[yaml.Mapping, ...],
         services: Mapping[str, Service],
         partial: bool,
+        tree: Tree,
     ) -> None:
+        self.tree = tree
         self.files = files
         self.paths = frozenset(file.path for file in files)
         self.root = root
@@ -331,6 +335,21 @@ class ComposeFile:
     def location(self) -> Location:
         """The file that the project starts from."""
         return self.files[0].location
+
+    def source_maps(self, mounted: str, place: yaml.Node) -> Iterator[str]:
+        """The source maps in a file or directory of the tree that a path in a file names."""
+        top = resolve(dirname(place.file.path), mounted)
+        pending = [top] if top else []
+        looked_at = 0
+        while pending and looked_at < _MAX_LISTED:
+            directory = pending.pop()
+            for name, kind in self.tree.listdir(directory):
+                looked_at += 1
+                path = f"{directory}/{name}"
+                if kind == "dir" and name not in ("node_modules", ".git"):
+                    pending.append(path)
+                elif name.endswith((".js.map", ".mjs.map", ".cjs.map", ".css.map")):
+                    yield path
 
     @property
     def for_swarm(self) -> bool:
@@ -534,7 +553,9 @@ class _Loader:
         found = {service.name: service for service in self._services(services)} if services else {}
         files = tuple(self._streams[path].file for path in members)
         own = tuple(roots[path] for path in members)
-        project = ComposeFile(files, merged, own, found, _is_partial(start, found, roots))
+        project = ComposeFile(
+            files, merged, own, found, _is_partial(start, found, roots), self._tree
+        )
         project.mentioned = tuple(
             self._streams[path].file.text
             for path in roots

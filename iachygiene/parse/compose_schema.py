@@ -39,7 +39,16 @@ SERVICE: Mapping[str, frozenset[str]] = {
     **dict.fromkeys(
         (
             *("cap_add", "cap_drop", "configs", "device_cgroup_rules", "devices", "dns_opt"),
-            *("expose", "external_links", "group_add", "links", "ports", "post_start", "pre_stop"),
+            *(
+                "expose",
+                "external_links",
+                "group_add",
+                "links",
+                "ports",
+                "post_start",
+                "pre_start",
+                "pre_stop",
+            ),
             *("profiles", "secrets", "security_opt", "volumes", "volumes_from"),
         ),
         frozenset((_LIST,)),

@@ -244,6 +244,7 @@ def compose_condition_without_healthcheck(compose: ComposeFile) -> Findings:
         for service in compose.services.values()
         for dependency in service.dependencies
         if dependency.condition == "service_healthy"
+        and service.text("depends_on", dependency.name, "required") != "false"
     )
     for service, dependency in compose.own(dependencies):
         other = compose.services.get(dependency.name)

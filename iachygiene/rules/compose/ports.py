@@ -298,13 +298,17 @@ def compose_privileged_host_port(compose: ComposeFile) -> Findings:
             yield at(port.location, f"port {low[0]} is below 1024", object=service.object)
 
 
+_BY_SSH = re.compile(r"git|gogs|forgejo|sftp|ssh|bastion|backup")
+"""Images that serve over SSH what they are there for."""
+
+
 @rule("CO405", ComposeFile, Severity.WARNING, security=True)
 def compose_ssh_port(compose: ComposeFile) -> Findings:
     """A service publishes the port of SSH.
 
     A login into a container is one more door with keys and users of its own, and what is
     done through it is gone with the next image. `docker compose exec` opens a shell without
-    a port.
+    a port. Servers of repositories and files, whose users come that way, are silent.
 
     Bad:
         services:
@@ -318,8 +322,9 @@ def compose_ssh_port(compose: ComposeFile) -> Findings:
             ports: ["8080:80"]
           git:
             image: gitea/gitea:1.22.4
-            ports: ["127.0.0.1:2222:2222"]
+            ports: ["127.0.0.1:2222:22"]
     """
     for service, port in compose.own(_ports(compose)):
-        if port.target == (22, 22) and port.protocol == "tcp":
+        login = port.target == (22, 22) and port.protocol == "tcp"
+        if login and not (service.image and _BY_SSH.search(service.image.repository.text)):
             yield at(port.location, "port 22, that of SSH, is published", object=service.object)
