@@ -9,12 +9,15 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from posixpath import basename, dirname, normpath
+from posixpath import basename, dirname
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from iachygiene.image import ImageRef, parse_image
 from iachygiene.model import Broken, Comment, Job, Located, Location, SourceFile, Trouble, Unchecked
 from iachygiene.parse import yaml
+from iachygiene.parse.compose_ports import Port, read_port
+from iachygiene.parse.compose_references import NamedFile, file_names, resolve
+from iachygiene.parse.compose_variables import expand, outer_colon
 
 if TYPE_CHECKING:
     from iachygiene.files import Tree
@@ -32,6 +35,10 @@ _VARIANT = re.compile(r"(docker-)?compose\.[^/]+\.ya?ml$")
 _SUBSTANCE = ("image", "build", "extends", "provider")
 _INCLUDES = re.compile(r"^['\"]?include['\"]?[ \t]*:", re.MULTILINE)
 _JINJA_LINE = re.compile(r"^[ \t]*\{%", re.MULTILINE)
+_SWARM = ("update_config", "rollback_config", "placement", "mode", "endpoint_mode")
+"""What stands below `deploy` for a swarm alone."""
+_MAX_LISTED = 5_000
+"""Files that are looked at below one mounted directory."""
 _MAX_EXTENDS = 20
 """How many services may extend one another in a row; a circle ends here too."""
 
@@ -49,32 +56,42 @@ _KEYED = frozenset(
 """What may be a list or a mapping, and is merged by key in both forms."""
 
 
-def expand(text: str) -> str:
-    """A text with the defaults of its variables filled in, `$$` for a dollar read as one.
-
-    What has no default is left as written: nobody knows here what it will be.
-    https://github.com/compose-spec/compose-spec/blob/main/12-interpolation.md
-    """
-    if "$" not in text:
-        return text
-    # A default may hold further variables; each pass fills in the innermost ones.
-    for _ in range(_MAX_EXTENDS):
-        filled = _DEFAULTED.sub(lambda found: found[1], text)
-        if filled == text:
-            break
-        text = filled
-    return text.replace("$$", "$")
-
-
-_DEFAULTED = re.compile(r"(?<!\$)\$\{[A-Za-z_][A-Za-z0-9_]*:?-([^${}]*)\}")
-
-
 class Volume(NamedTuple):
-    """A mount of a service: what is mounted and where. A named volume is its name."""
+    """A mount of a service: what is mounted and where. A named volume is its name.
+
+    `kind` is "bind", "volume" or what the long form says. `options` are what the short form
+    says after the target; of the long form it is the `node` that has more.
+    """
 
     source: str
     target: str
     location: Location
+    kind: str
+    options: tuple[str, ...]
+    node: yaml.Node
+
+    @property
+    def read_only(self) -> bool:
+        """Whether the service cannot write there."""
+        if type(self.node) is yaml.Mapping:
+            return self.node.text("read_only") == "true"
+        return "ro" in self.options
+
+
+class Variable(NamedTuple):
+    """A variable that a service sets. `value` is None where it is taken from outside.
+
+    `node` is the value, or the whole `NAME=value` of a list.
+    """
+
+    name: str
+    value: str | None
+    node: yaml.Scalar
+
+    @property
+    def location(self) -> Location:
+        """Where the value is written, or the name that has none."""
+        return self.node.location
 
 
 class Dependency(NamedTuple):
@@ -110,18 +127,28 @@ class Build(NamedTuple):
 class Service:
     """One service, with what overrides and extended services add.
 
-    `node` is merged: its parts keep the places, and the files, that they come from.
+    `node` is merged: its parts keep the places, and the files, that they come from. It is
+    not `complete` where what it extends could not be found. What is known of the Dockerfile
+    counts in whatever stage it says so.
     """
 
-    __slots__ = ("build", "dockerfile_has_healthcheck", "key", "name", "node", "object")
+    __slots__ = (
+        *("build", "complete", "dockerfile_has_healthcheck", "dockerfile_has_user"),
+        *("dockerfile_is_known", "key", "name", "node", "object"),
+    )
 
-    def __init__(self, key: yaml.Scalar, node: yaml.Mapping, build: Build | None) -> None:
+    def __init__(
+        self, key: yaml.Scalar, node: yaml.Mapping, build: Build | None, complete: bool
+    ) -> None:
         self.key = key
         self.name = key.text
         self.node = node
         self.object = f"service {self.name}"
         self.build = build
+        self.complete = complete
+        self.dockerfile_is_known = False
         self.dockerfile_has_healthcheck = False
+        self.dockerfile_has_user = False
 
     @property
     def location(self) -> Location:
@@ -148,17 +175,79 @@ class Service:
         node = self.node.scalar(key)
         return node if node is not None and _is_true(node) else None
 
+    def scalars(self, *keys: str) -> Iterator[yaml.Scalar]:
+        """The scalar items of a list, or the one scalar in its place."""
+        node = self.node.get(*keys)
+        if type(node) is yaml.Sequence:
+            yield from node.scalars()
+        elif type(node) is yaml.Scalar:
+            yield node
+
+    def names(self, *keys: str) -> Iterator[tuple[str, yaml.Scalar]]:
+        """The names of a list or of the keys of a mapping, with the defaults of variables."""
+        node = self.node.get(*keys)
+        if type(node) is yaml.Mapping:
+            for key, _ in node.entries.values():
+                yield expand(key.text), key
+        elif type(node) is yaml.Sequence:
+            for item in node.scalars():
+                yield expand(item.text), item
+
+    def variables(self, *keys: str) -> Iterator[Variable]:
+        """The variables of `environment` or `build.args`, as a mapping or a list."""
+        node = self.node.get(*keys)
+        if type(node) is yaml.Mapping:
+            for name, (key, value) in node.entries.items():
+                if type(value) is yaml.Scalar:
+                    empty = value.is_null
+                    yield Variable(name, None if empty else value.text, key if empty else value)
+        elif type(node) is yaml.Sequence:
+            for item in node.scalars():
+                name, equals, text = item.text.partition("=")
+                yield Variable(name, text if equals else None, item)
+
+    @property
+    def ports(self) -> Iterator[Port]:
+        """What it publishes, in the short and the long form."""
+        for node in self.node.sequence("ports") or ():
+            yield from read_port(node)
+
+    @property
+    def exposed(self) -> Iterator[int]:
+        """The container ports that it says to listen on, ranges expanded up to a bound."""
+        for port in self.ports:
+            if port.target:
+                yield from range(port.target[0], min(port.target[1], port.target[0] + 100) + 1)
+        for item in self.scalars("expose"):
+            number = expand(item.text).partition("/")[0]
+            if number.isascii() and number.isdigit():
+                yield int(number)
+
+    @property
+    def profiles(self) -> frozenset[str]:
+        """The profiles that it belongs to, none for one that is always there."""
+        return frozenset(expand(item.text) for item in self.scalars("profiles"))
+
+    @property
+    def replicas(self) -> int:
+        """How many containers are asked for; 1 where that is not known."""
+        text = self.text("deploy", "replicas") or self.text("scale")
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 1
+
     @property
     def volumes(self) -> Iterator[Volume]:
         """Its mounts in the short and the long form."""
         for node in self.node.sequence("volumes") or ():
             if type(node) is yaml.Scalar:
-                source, target = _split_volume(expand(node.text))
-                yield Volume(source, target, node.location)
+                source, target, options = _split_volume(expand(node.text))
+                kind = "bind" if _is_path(source) else "volume"
+                yield Volume(source, target, node.location, kind, options, node)
             elif type(node) is yaml.Mapping:
                 place = node.scalar("source")
                 location = place.location if place else node.location
-                yield Volume(expand(node.text("source")), expand(node.text("target")), location)
+                source, target = expand(node.text("source")), expand(node.text("target"))
+                kind = expand(node.text("type")) or "volume"
+                yield Volume(source, target, location, kind, (), node)
 
     @property
     def dependencies(self) -> Iterator[Dependency]:
@@ -192,56 +281,94 @@ def _is_true(node: yaml.Scalar) -> bool:
     return node.value is True or expand(node.text) == "true"
 
 
-def _split_volume(text: str) -> tuple[str, str]:
-    """Source and target of the short form; a drive letter of Windows belongs to its path."""
+def _split_volume(text: str) -> tuple[str, str, tuple[str, ...]]:
+    """Source, target and options; a drive letter of Windows belongs to its path."""
     drive = 2 if text[1:3] in (":\\", ":/") and text[:1].isalpha() else 0
-    colon = _outer_colon(text, drive)
+    colon = outer_colon(text, drive)
     if colon == -1:
-        return "", text
-    end = _outer_colon(text, colon + 1)
-    return text[:colon], text[colon + 1 : None if end == -1 else end]
+        return "", text, ()
+    end = outer_colon(text, colon + 1)
+    if end == -1:
+        return text[:colon], text[colon + 1 :], ()
+    return text[:colon], text[colon + 1 : end], tuple(text[end + 1 :].split(","))
 
 
-def _outer_colon(text: str, start: int) -> int:
-    """The first colon that is not inside of `${}`, -1 without one."""
-    depth = 0
-    for here in range(start, len(text)):
-        if text.startswith("${", here):
-            depth += 1
-        elif text[here] == "}" and depth:
-            depth -= 1
-        elif text[here] == ":" and not depth:
-            return here
-    return -1
+def _is_path(source: str) -> bool:
+    return source.startswith((".", "/", "~", "$", "\\")) or source[1:2] == ":"
 
 
 class ComposeFile:
     """One Compose project.
 
     `paths` are the files that it owns: what a service extends in another project's file is
-    merged here and reported there. A `partial` project only changes others: what it does not
-    say may be said there.
+    merged here and reported there, `roots` are those files unmerged. A `partial` project only
+    changes others: what it does not say may be said there. It is not `complete` where a file
+    that it includes or extends could not be read. `named_files` are those that it asks for,
+    `lost_services` what `extends` does not find, `mentioned` the text of the other projects
+    of the directory.
     """
 
-    __slots__ = ("files", "partial", "paths", "root", "services")
+    __slots__ = (
+        *("complete", "files", "lost_services", "mentioned", "named_files", "partial"),
+        *("paths", "root", "roots", "services", "tree"),
+    )
 
     def __init__(
         self,
         files: tuple[SourceFile, ...],
         root: yaml.Mapping,
+        roots: tuple[yaml.Mapping, ...],
         services: Mapping[str, Service],
         partial: bool,
+        tree: Tree,
     ) -> None:
+        self.tree = tree
         self.files = files
         self.paths = frozenset(file.path for file in files)
         self.root = root
+        self.roots = roots
         self.services = services
         self.partial = partial
+        self.complete = True
+        self.named_files: list[NamedFile] = []
+        self.lost_services: list[yaml.Scalar] = []
+        self.mentioned: tuple[str, ...] = ()
 
     @property
     def location(self) -> Location:
         """The file that the project starts from."""
         return self.files[0].location
+
+    def source_maps(self, mounted: str, place: yaml.Node) -> Iterator[str]:
+        """The source maps in a file or directory of the tree that a path in a file names."""
+        top = resolve(dirname(place.file.path), mounted)
+        pending = [top] if top else []
+        looked_at = 0
+        while pending and looked_at < _MAX_LISTED:
+            directory = pending.pop()
+            for name, kind in self.tree.listdir(directory):
+                looked_at += 1
+                path = f"{directory}/{name}"
+                if kind == "dir" and name not in ("node_modules", ".git"):
+                    pending.append(path)
+                elif name.endswith((".js.map", ".mjs.map", ".cjs.map", ".css.map")):
+                    yield path
+
+    @property
+    def for_swarm(self) -> bool:
+        """Whether the project is made for `docker stack`: it builds nothing, and says so."""
+        services = self.services.values()
+        if any(service.build is not None for service in services):
+            return False
+        name = basename(self.location.path)
+        return any(word in name for word in ("stack", "swarm")) or any(
+            service.node.get("deploy", key) is not None for service in services for key in _SWARM
+        )
+
+    def defined(self, kind: str) -> dict[str, yaml.Entry]:
+        """The top-level volumes, networks, secrets or configs by name."""
+        node = self.root.mapping(kind)
+        return node.entries if node else {}
 
     def own(self, places: Iterable[tuple[Service, _Placed]]) -> Iterator[tuple[Service, _Placed]]:
         """What stands in the project's own files; what several services share comes once."""
@@ -294,21 +421,20 @@ def _included_by(path: str, tree: Tree) -> list[str]:
 def _includes(root: yaml.Mapping, path: str) -> Iterator[list[str]]:
     """The files of each `include`; several of one entry are merged with one another."""
     for item in root.sequence("include") or ():
-        where = item.get("path") if type(item) is yaml.Mapping else item
-        nodes = list(where.scalars()) if type(where) is yaml.Sequence else [where]
-        found = [_resolve(dirname(path), one.text) for one in nodes if type(one) is yaml.Scalar]
+        found = [resolve(dirname(path), node.text) for node in _paths_of(item)]
         yield [target for target in found if target]
 
 
-def _resolve(directory: str, text: str) -> str | None:
-    """A path as Compose takes it, from the root of the tree; None where that is not known."""
-    text = expand(text)
-    if "$" in text or "://" in text or text.startswith(("/", "~", "git@")):
-        return None
-    path = normpath(f"{directory}/{text}" if directory else text or ".")
-    if path.startswith(".."):
-        return None
-    return "" if path == "." else path
+def _include_nodes(root: yaml.Mapping) -> Iterator[yaml.Scalar]:
+    for item in root.sequence("include") or ():
+        yield from _paths_of(item)
+
+
+def _paths_of(item: yaml.Node) -> Iterator[yaml.Scalar]:
+    where = item.get("path") if type(item) is yaml.Mapping else item
+    for one in where if type(where) is yaml.Sequence else (where,):
+        if type(one) is yaml.Scalar:
+            yield one
 
 
 def _root_of(stream: yaml.Stream) -> yaml.Mapping | None:
@@ -411,7 +537,7 @@ class _Loader:
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
         self._streams: dict[str, yaml.Stream] = {}
-        self._healthchecks: dict[str, bool] = {}
+        self._dockerfiles: dict[str, str] = {}
 
     def stream(self, file: SourceFile) -> yaml.Stream:
         if file.path not in self._streams:
@@ -429,38 +555,99 @@ class _Loader:
         services = merged.mapping("services")
         found = {service.name: service for service in self._services(services)} if services else {}
         files = tuple(self._streams[path].file for path in members)
-        partial = _VARIANT.match(basename(start)) is not None
-        return ComposeFile(files, merged, found, partial)
+        own = tuple(roots[path] for path in members)
+        project = ComposeFile(
+            files, merged, own, found, _is_partial(start, found, roots), self._tree
+        )
+        project.mentioned = tuple(
+            self._streams[path].file.text
+            for path in roots
+            if path not in project.paths and dirname(path) == dirname(start)
+        )
+        self._look_at_files(project, services)
+        return project
+
+    def _look_at_files(self, project: ComposeFile, services: yaml.Mapping | None) -> None:
+        """Note which files a project asks for, and whether all that it is made of is here."""
+        named = list(file_names(project.root, iter(project.services.values())))
+        for service in project.services.values():
+            named += _build_files(service)
+        for root in project.roots:
+            for node in _include_nodes(root):
+                path = resolve(dirname(node.file.path), node.text)
+                if path is None or not self._tree.exists(path):
+                    project.complete = False
+                if path is not None:
+                    named.append(NamedFile("include", expand(node.text), path, node.location))
+        for value in _values(services) if services else ():
+            self._look_at_extends(value, services, project, named)
+        project.named_files = [self._seen(one) for one in dict.fromkeys(named)]
+        if not all(service.complete for service in project.services.values()):
+            project.complete = False
+
+    def _look_at_extends(
+        self,
+        service: yaml.Node,
+        services: yaml.Mapping | None,
+        project: ComposeFile,
+        named: list[NamedFile],
+    ) -> None:
+        how = service.get("extends") if type(service) is yaml.Mapping else None
+        name = how.scalar("service") if type(how) is yaml.Mapping else how
+        file = how.scalar("file") if type(how) is yaml.Mapping else None
+        others = services
+        if file is not None:
+            path = resolve(dirname(file.file.path), file.text)
+            others = self._other_services(path)
+            if path is not None:
+                named.append(NamedFile("extends", expand(file.text), path, file.location))
+        if type(name) is yaml.Scalar and others is not None and name.text not in others:
+            project.lost_services.append(name)
+
+    def _seen(self, one: NamedFile) -> NamedFile:
+        tree = self._tree
+        present = tree.exists(one.path) or tree.is_directory(one.path)
+        if not present or (one.what == "env_file" and not tree.is_listed(one.path)):
+            ignored = is_ignored(tree, one.path)
+            example = one.what == "env_file" and _has_example(tree, one.path)
+            return one._replace(present=present, ignored=ignored, has_example=example)
+        return one
 
     def _services(self, services: yaml.Mapping) -> Iterator[Service]:
         for key, value in services.entries.values():
             if type(value) is not yaml.Mapping:
                 continue
-            node = self._extended(value, services, _MAX_EXTENDS)
-            service = Service(key, node, _build(node))
+            node, complete = self._extended(value, services, _MAX_EXTENDS)
+            service = Service(key, node, _build(node), complete)
             if service.build and service.build.dockerfile:
-                service.dockerfile_has_healthcheck = self._has_healthcheck(service.build.dockerfile)
+                text = self._dockerfile(service.build.dockerfile)
+                service.dockerfile_is_known = bool(text)
+                service.dockerfile_has_healthcheck = _HEALTHCHECK.search(text) is not None
+                service.dockerfile_has_user = _USER.search(text) is not None
             yield service
 
-    def _extended(self, node: yaml.Mapping, services: yaml.Mapping, depth: int) -> yaml.Mapping:
-        """A service over the one that it extends, which may be in another file."""
+    def _extended(
+        self, node: yaml.Mapping, services: yaml.Mapping, depth: int
+    ) -> tuple[yaml.Mapping, bool]:
+        """A service over the one that it extends, and whether all of that was found."""
         how = node.get("extends")
         if how is None or depth == 0:
-            return node
+            return node, True
         name, file = "", ""
         if type(how) is yaml.Scalar:
             name = how.text
         elif type(how) is yaml.Mapping:
             name, file = how.text("service"), how.text("file")
         if file:
-            other = self._other_services(_resolve(dirname(how.file.path), file))
+            other = self._other_services(resolve(dirname(how.file.path), file))
             if other is None:
-                return node
+                return node, False
             services = other
         base = services.mapping(name)
         if base is None or base is node:
-            return node
-        return _merged(self._extended(base, services, depth - 1), node)
+            return node, False
+        whole, complete = self._extended(base, services, depth - 1)
+        return _merged(whole, node), complete
 
     def _other_services(self, path: str | None) -> yaml.Mapping | None:
         if path is None:
@@ -472,20 +659,98 @@ class _Loader:
         root = _root_of(stream)
         return root.mapping("services") if root else None
 
-    def _has_healthcheck(self, path: str) -> bool:
-        """Whether a Dockerfile has a line that declares a health check, in whatever stage."""
-        if path not in self._healthchecks:
+    def _dockerfile(self, path: str) -> str:
+        """The text of a Dockerfile, "" where it cannot be read."""
+        if path not in self._dockerfiles:
             try:
-                text = self._tree.read(path).text
+                self._dockerfiles[path] = self._tree.read(path).text
             except Broken:
-                text = ""
-            self._healthchecks[path] = _HEALTHCHECK.search(text) is not None
-        return self._healthchecks[path]
+                self._dockerfiles[path] = ""
+        return self._dockerfiles[path]
 
 
 _HEALTHCHECK = re.compile(
     r"^[ \t]*HEALTHCHECK[ \t]+(?!NONE[ \t]*$)\S", re.MULTILINE | re.IGNORECASE
 )
+_USER = re.compile(r"^[ \t]*USER[ \t]+(?!(?:root|0)(?:[: \t\r]|$))\S", re.MULTILINE | re.IGNORECASE)
+
+
+def _is_partial(
+    path: str, services: Mapping[str, Service], roots: Mapping[str, yaml.Mapping]
+) -> bool:
+    """Whether a file is made to be given to Compose together with another one.
+
+    Some files are called so. Others, beside a file of a usual name, tell it by services that
+    do not say what to run, or that are in that file as well.
+    """
+    name = basename(path)
+    if _VARIANT.match(name):
+        return True
+    if name in _BASES:
+        return False
+    if any(not service.has_substance and service.complete for service in services.values()):
+        return True
+    prefix = path[: len(path) - len(name)]
+    bases = (roots.get(prefix + base) for base in _BASES)
+    others = (base.mapping("services") for base in bases if base is not None)
+    return any(other is not None and any(name in other for name in services) for other in others)
+
+
+def is_ignored(tree: Tree, path: str) -> bool:
+    """Whether a .gitignore of the tree, here or above, leaves a path out."""
+    from pathspec import GitIgnoreSpec
+
+    verdict = False
+    parts = path.split("/")
+    for depth in range(len(parts)):
+        prefix = "".join(f"{part}/" for part in parts[:depth])
+        if not tree.exists(prefix + ".gitignore"):
+            continue
+        try:
+            lines = tree.read(prefix + ".gitignore").text.splitlines()
+        except Broken:
+            continue
+        include = GitIgnoreSpec.from_lines(lines[:10_000]).check_file(path[len(prefix) :]).include
+        if include is not None:
+            verdict = include
+    return verdict
+
+
+_EXAMPLES = ("example", "sample", "template", "dist", "default", "tpl")
+
+
+def _has_example(tree: Tree, path: str) -> bool:
+    """Whether there is a file of nearly this name that shows what to write."""
+    name = basename(path).lstrip(".")
+    names = [entry for entry, _ in tree.listdir(dirname(path)) if entry != basename(path)]
+    return any(
+        word in entry.lower() and ("env" in entry.lower() or name in entry)
+        for entry in names
+        for word in _EXAMPLES
+    )
+
+
+def _build_files(service: Service) -> Iterator[NamedFile]:
+    """The context of a build, and its Dockerfile."""
+    node = service.node.get("build")
+    context = node.scalar("context") if type(node) is yaml.Mapping else node
+    named = node.scalar("dockerfile") if type(node) is yaml.Mapping else None
+    directory = None
+    if type(context) is yaml.Scalar:
+        directory = resolve(dirname(context.file.path), context.text)
+        if directory is not None and not _is_remote(directory):
+            text = expand(context.text)
+            yield NamedFile("build context", text, directory, context.location)
+    if service.build and service.build.dockerfile and (context is None or directory is not None):
+        place = named or context
+        if place is not None:
+            path = service.build.dockerfile
+            text = expand(named.text) if named else "Dockerfile"
+            yield NamedFile("Dockerfile", text, path, place.location)
+
+
+def _is_remote(context: str) -> bool:
+    return context.startswith("github.com/") or context.endswith(".git")
 
 
 def _merged(base: yaml.Mapping, over: yaml.Mapping, depth: int = 0) -> yaml.Mapping:
@@ -578,7 +843,7 @@ def _build(node: yaml.Mapping) -> Build | None:
         return None
     directory = dirname(build.file.path)
     if type(build) is yaml.Scalar:
-        return Build(key.location, _dockerfile(_resolve(directory, build.text), ""), "")
+        return Build(key.location, _dockerfile(resolve(directory, build.text), ""), "")
     if type(build) is not yaml.Mapping:
         return None
     context = build.scalar("context")
@@ -586,15 +851,15 @@ def _build(node: yaml.Mapping) -> Build | None:
         directory = dirname(context.file.path)
     path = None
     if "dockerfile_inline" not in build:
-        resolved = _resolve(directory, context.text if context else ".")
+        resolved = resolve(directory, context.text if context else ".")
         path = _dockerfile(resolved, build.text("dockerfile"))
     return Build(key.location, path, expand(build.text("target")))
 
 
 def _dockerfile(context: str | None, name: str) -> str | None:
-    if context is None or context.startswith("github.com/"):
+    if context is None or _is_remote(context):
         return None
-    return _resolve(context, name or "Dockerfile")
+    return resolve(context, name or "Dockerfile")
 
 
 def comments(unit: ComposeFile) -> Iterator[Comment]:

@@ -15,11 +15,11 @@ from iachygiene.parse.compose import (
     ComposeFile,
     Service,
     comments,
-    expand,
     facts,
     group,
     load,
 )
+from iachygiene.parse.compose_variables import expand
 
 
 def tree_of(files: Mapping[str, str]) -> Tree:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from posixpath import normpath
 
 from iachygiene.model import Findings, Severity, at
-from iachygiene.parse.compose import ComposeFile, Service, expand
+from iachygiene.parse.compose import ComposeFile, Service
+from iachygiene.parse.compose_variables import expand
+from iachygiene.parse.yaml import Mapping
 from iachygiene.rule import rule
 
 
@@ -111,42 +114,92 @@ def _is_proxy(service: Service) -> bool:
     return service.image is not None and _PROXY.search(service.image.repository.text) is not None
 
 
-@rule("CO207", ComposeFile, Severity.WARNING, security=True)
-def compose_runs_as_root(compose: ComposeFile) -> Findings:
-    """A service is told to run as root.
+_SENSITIVE = frozenset(
+    (
+        *("/", "/boot", "/dev", "/etc", "/lib", "/proc", "/sys", "/usr", "/var", "/var/run"),
+        *("/run", "/root", "/home", "/etc/passwd", "/etc/shadow", "/etc/group", "/etc/sudoers"),
+        *("/var/lib/docker", "/var/lib/kubelet", "/var/lib/containerd", "/var/lib"),
+    )
+)
+_SENSITIVE_BELOW = (
+    *("/boot/", "/proc/", "/sys/", "/root/", "/etc/ssh/", "/etc/sudoers.d/", "/etc/kubernetes/"),
+    *("/var/lib/docker/", "/var/lib/kubelet/", "/var/lib/containerd/"),
+)
 
-    `user: root` undoes what the image did to run as somebody else. Root in a container is
-    the host's root with fewer rights: one mistake in the kernel, the runtime or a mounted
-    directory, and whoever took over the process owns the host.
+
+@rule(
+    "CO206",
+    ComposeFile,
+    Severity.ERROR,
+    security=True,
+    aliases=("kics:volume_has_sensitive_host_directory",),
+)
+def compose_sensitive_host_path(compose: ComposeFile) -> Findings:
+    """A service mounts a directory that the host itself lives in.
+
+    With the host's `/`, `/etc` or the engine's own directory a container reads the host's
+    secrets, and where the mount is not read-only it changes who may log in and what is
+    started: it is root on the host. A read-only mount is reported as a warning. Single files
+    that tell nothing, such as `/etc/localtime`, are silent.
 
     Bad:
         services:
-          web:
-            image: nginxinc/nginx-unprivileged:1.27.3
-            user: root
-    Bad: the user counts, whatever the group
+          agent:
+            image: registry.example.com/agent:2.1.0
+            volumes:
+              - /:/host
+    Bad: severity warning
         services:
-          web:
-            image: nginxinc/nginx-unprivileged:1.27.3
-            user: "0:101"
+          agent:
+            image: registry.example.com/agent:2.1.0
+            volumes:
+              - /sys:/host/sys:ro
+    Bad: a local volume of such a directory
+        services:
+          agent:
+            image: registry.example.com/agent:2.1.0
+            volumes:
+              - host:/host
+        volumes:
+          host:
+            driver: local
+            driver_opts:
+              type: none
+              o: bind
+              device: /etc
     Good:
         services:
-          web:
-            image: nginxinc/nginx-unprivileged:1.27.3
-            user: "101:101"
-    Good: somebody decides elsewhere
-        services:
-          web:
-            image: nginxinc/nginx-unprivileged:1.27.3
-            user: ${WEB_USER}
+          agent:
+            image: registry.example.com/agent:2.1.0
+            volumes:
+              - /etc/localtime:/etc/localtime:ro
+              - ./etc:/etc/agent:ro
     """
-    users = (
-        (service, user)
+    volumes = (
+        (service, volume)
         for service in compose.services.values()
-        if (user := service.node.scalar("user")) is not None
+        for volume in service.volumes
+        if volume.kind == "bind"
     )
-    for service, user in compose.own(users):
-        name = expand(user.text).partition(":")[0]
-        if name == "root" or (name and not name.strip("0")):
-            message = f'"user: {user.text}" runs the service as root'
-            yield at(user.location, message, object=service.object)
+    for service, volume in compose.own(volumes):
+        path = _sensitive(volume.source)
+        if path:
+            severity = Severity.WARNING if volume.read_only else None
+            message = f'"{volume.source}" is a directory of the host itself'
+            yield at(volume.location, message, object=service.object, severity=severity)
+    for name, entry in compose.defined("volumes").items():
+        device = (
+            entry.value.scalar("driver_opts", "device") if type(entry.value) is Mapping else None
+        )
+        ours = device is not None and device.file.path in compose.paths
+        if device is not None and ours and _sensitive(expand(device.text)):
+            message = f'"{device.text}" is a directory of the host itself'
+            yield at(device.location, message, object=f"volume {name}")
+
+
+def _sensitive(source: str) -> bool:
+    """Whether a path is one of the host's own; its sockets have a rule of theirs."""
+    if not source.startswith("/") or "$" in source or _SOCKET.search(source):
+        return False
+    path = normpath("/" + source.lstrip("/"))
+    return path in _SENSITIVE or path.startswith(_SENSITIVE_BELOW)

@@ -1,11 +1,14 @@
-"""Services that wait for one another, and whether anybody sees that they work."""
+"""Compose services that wait for one another."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
 
-from iachygiene.model import Edit, Findings, Fix, Severity, Span, at
+from iachygiene.model import Edit, Findings, Fix, Location, Severity, Span, at
 from iachygiene.parse.compose import ComposeFile, Dependency, Service
+from iachygiene.parse.compose_references import references
 from iachygiene.parse.yaml import Scalar, Sequence
 from iachygiene.rule import rule
 
@@ -177,92 +180,163 @@ def _condition(compose: ComposeFile, item: Scalar) -> str:
     return "service_healthy" if other and other.healthcheck else "service_started"
 
 
-@rule("CO303", ComposeFile, Severity.WARNING, aliases=("kics:healthcheck_not_set",))
-def compose_healthcheck_missing(compose: ComposeFile, *, every_service: bool = False) -> Findings:
-    """A service that others wait for, or that publishes a port, has no health check.
+@rule("CO302", ComposeFile, Severity.ERROR)
+def compose_condition_without_healthcheck(compose: ComposeFile) -> Findings:
+    """A service waits until another one is healthy, and that one has no health check.
 
-    Without one, Compose knows only whether the process exists. `depends_on` cannot wait for
-    the program in it, `docker compose ps` says "running" when nothing answers, and nobody
-    sees that it hangs. A HEALTHCHECK in the Dockerfile that the service builds is as good;
-    what an image from a registry holds is not known here.
+    Compose refuses to start such a project: without a check nothing ever becomes healthy. It
+    is a warning where the other service's image comes from elsewhere and may bring a health
+    check of its own.
 
-    Options:
-        every_service: report services that nobody waits for and that publish nothing, too.
-
-    Bad:
-        services:
-          web:
-            image: nginx:1.27.3
-            ports:
-              - "8080:80"
-    Bad: another service waits for it
-        services:
-          worker:
-            image: registry.example.com/shop/worker:3.0.1
-            depends_on: [queue]
-          queue:
-            image: rabbitmq:4.0.5
-    Good:
-        services:
-          web:
-            image: nginx:1.27.3
-            ports:
-              - "8080:80"
-            healthcheck:
-              test: ["CMD", "curl", "-f", "http://localhost/"]
-    Good: the image's Dockerfile has one
-        -- compose.yaml --
-        services:
-          web:
-            build: ./web
-            ports:
-              - "8080:80"
-        -- web/Dockerfile --
-        FROM nginx:1.27.3
-        HEALTHCHECK CMD curl -f http://localhost/
-    Good: the others wait until it has done its work
+    Bad: severity warning
         services:
           web:
             image: registry.example.com/shop/web:3.0.1
             depends_on:
-              migrate:
-                condition: service_completed_successfully
-          migrate:
-            image: registry.example.com/shop/web:3.0.1
-            command: [migrate]
-    Good: a file of overrides says only what differs
-        -- compose.prod.yaml --
+              db: {condition: service_healthy}
+          db:
+            image: postgres:17.2
+    Bad: the check is switched off
         services:
           web:
-            image: nginx:1.27.3
-            ports:
-              - "80:80"
+            image: registry.example.com/shop/web:3.0.1
+            depends_on:
+              db: {condition: service_healthy}
+          db:
+            image: postgres:17.2
+            healthcheck: {disable: true}
+    Bad: neither the service nor its Dockerfile has one
+        -- compose.yaml --
+        services:
+          web:
+            image: registry.example.com/shop/web:3.0.1
+            depends_on:
+              api: {condition: service_healthy}
+          api:
+            build: .
+        -- Dockerfile --
+        FROM python:3.13-slim
+    Good:
+        services:
+          web:
+            image: registry.example.com/shop/web:3.0.1
+            depends_on:
+              db: {condition: service_healthy}
+          db:
+            image: postgres:17.2
+            healthcheck:
+              test: ["CMD", "pg_isready"]
+    Good: the Dockerfile has one
+        -- compose.yaml --
+        services:
+          web:
+            image: registry.example.com/shop/web:3.0.1
+            depends_on:
+              api: {condition: service_healthy}
+          api:
+            build: .
+        -- Dockerfile --
+        FROM python:3.13-slim
+        HEALTHCHECK CMD ["python", "-m", "api.health"]
     """
-    awaited: dict[str, set[str]] = {}
-    for service in compose.services.values():
-        for dependency in service.dependencies:
-            awaited.setdefault(dependency.name, set()).add(dependency.condition)
-    for service in compose.services.values():
-        if compose.partial or not _can_lack_a_check(service):
+    dependencies = (
+        (service, dependency)
+        for service in compose.services.values()
+        for dependency in service.dependencies
+        if dependency.condition == "service_healthy"
+        and service.text("depends_on", dependency.name, "required") != "false"
+    )
+    for service, dependency in compose.own(dependencies):
+        other = compose.services.get(dependency.name)
+        if other is None or other.healthcheck is not None or not other.complete:
             continue
-        conditions = awaited.get(service.name, set())
-        if "service_completed_successfully" in conditions:
+        off = "healthcheck" in other.node
+        known = off or (other.build is not None and other.dockerfile_is_known)
+        if compose.partial or (not off and other.dockerfile_has_healthcheck):
             continue
-        why = _why_watched(service, conditions)
-        if why or every_service:
-            message = f"no health check{why and f', and {why}'}"
-            yield at(service, message)
+        if not known and (other.build is not None or not other.has_substance):
+            continue
+        why = "switches its health check off" if off else "has no health check"
+        yield at(
+            dependency.condition_node or dependency,
+            f'waits until "{dependency.name}" is healthy, which {why}',
+            related=[other.location],
+            object=service.object,
+            severity=None if known else Severity.WARNING,
+        )
 
 
-def _can_lack_a_check(service: Service) -> bool:
-    """Whether it is known to run on, and to have no health check of its own or its image's."""
-    one_shot = service.text("restart") == "no" and "profiles" in service.node
-    known = service.has_substance and "provider" not in service.node
-    checked = "healthcheck" in service.node or service.dockerfile_has_healthcheck
-    return known and not checked and not one_shot
+@rule("CO307", ComposeFile, Severity.ERROR)
+def compose_dependency_cycle(compose: ComposeFile) -> Findings:
+    """Services wait for one another in a circle.
+
+    Each would have to be started before the other; Compose refuses the project. `depends_on`,
+    `links`, `volumes_from` and the network, process or memory namespace of another service
+    all count.
+
+    Bad:
+        services:
+          web:
+            image: registry.example.com/shop/web:3.0.1
+            depends_on: [api]
+          api:
+            image: registry.example.com/shop/api:3.0.1
+            depends_on: [worker]
+          worker:
+            image: registry.example.com/shop/worker:3.0.1
+            network_mode: service:web
+    Bad:
+        services:
+          web:
+            image: registry.example.com/shop/web:3.0.1
+            depends_on: [web]
+    Good:
+        services:
+          web:
+            image: registry.example.com/shop/web:3.0.1
+            depends_on: [api, worker]
+          api:
+            image: registry.example.com/shop/api:3.0.1
+            depends_on: [worker]
+          worker:
+            image: registry.example.com/shop/worker:3.0.1
+    """
+    needs = {
+        service.name: {
+            one.name: one.location
+            for one in references(service)
+            if one.kind == "services" and one.name in compose.services
+        }
+        for service in compose.services.values()
+    }
+    for circle in _circles(needs):
+        steps = [*circle, circle[0]]
+        places = [needs[one][other] for one, other in pairwise(steps)]
+        shown = " -> ".join(f'"{name}"' for name in steps)
+        if places[0].path in compose.paths:
+            message = f"services wait for one another: {shown}"
+            service = compose.services[circle[0]]
+            yield at(places[0], message, related=places[1:], object=service.object)
 
 
-def _why_watched(service: Service, conditions: set[str]) -> str:
-    if conditions:
-        return "other services wait for it"
-    return "it publishes ports" if service.node.sequence("ports") else ""
+def _circles(needs: Mapping[str, Mapping[str, Location]]) -> Iterator[list[str]]:
+    """One circle for each set of services that all need one another, shortest ways first."""
+    done: set[str] = set()
+    for start in needs:
+        if start in done:
+            continue
+        came_from = {start: ""}
+        pending = deque([start])
+        while pending:
+            one = pending.popleft()
+            if start in needs[one]:
+                circle = [one]
+                while circle[-1] != start:
+                    circle.append(came_from[circle[-1]])
+                done.update(circle)
+                yield circle[::-1]
+                break
+            for other in needs[one]:
+                if other not in came_from and other not in done:
+                    came_from[other] = one
+                    pending.append(other)
