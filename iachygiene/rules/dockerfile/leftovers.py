@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import posixpath
 from collections.abc import Iterator
 
@@ -171,7 +172,7 @@ def _virtual_name(command: Command) -> Word | None:
     if not command.has("add"):
         return None
     words = command.arguments
-    for word, following in zip(words, words[1:], strict=False):
+    for word, following in itertools.pairwise(words):
         if word.text in ("--virtual", "-t"):
             return following if following.literal else None
     return next((word for word in words if word.text.startswith("--virtual=")), None)
