@@ -198,10 +198,10 @@ def musl_glibc_mix(dockerfile: Dockerfile) -> Findings:
         FROM alpine:3.22
         COPY --from=build /app /app
     Good: both have musl
-        FROM golang:1.25-alpine AS build
-        RUN go build -o /app .
+        FROM rust:1.90-alpine AS build
+        RUN cargo build --release
         FROM alpine:3.22
-        COPY --from=build /app /app
+        COPY --from=build /target/release/app /app
     Good: nothing that is linked
         FROM node:22 AS build
         RUN npm ci && npm run build
@@ -254,6 +254,9 @@ def _linked(builder: Stage, copy: Copy) -> str:
         return "a tree of Node modules, which may have native parts,"
     if re.search(r"\bgo (?:build|install)\b", text):
         is_static = builder.variables.get("CGO_ENABLED") == "0" or "CGO_ENABLED=0" in text
+        # Without a C compiler, as in the images on Alpine, nothing is linked.
+        bare = "alpine" in builder.chain[-1].resolved.text
+        is_static = is_static or (bare and "gcc" not in text and "build-base" not in text)
         return "" if is_static or "-static" in text else "a Go program"
     if re.search(r"\bcargo (?:build|install)\b", text):
         return "" if "musl" in text else "a Rust program"
