@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from iachygiene.image import ImageRef, parse_image
 from iachygiene.model import Broken, Comment, Job, Location, SourceFile, Span, Trouble
@@ -48,6 +48,7 @@ __all__ = [
     "Onbuild",
     "Pair",
     "Pipeline",
+    "Ran",
     "Run",
     "Script",
     "Stage",
@@ -80,6 +81,9 @@ MARKERS = (
     *(b"checkov:skip", b"trivy:ignore"),
 )
 """What stands in a file with a comment that sets findings aside, ours or a peer's."""
+
+_SHEBANG = re.compile(r"#![ \t]*(?:\S*/env[ \t]+)?(?:\S*/)?(\S*)")
+_SHELLS = frozenset(("sh", "bash", "dash", "ash", "ksh", "zsh"))
 
 _WITH_HEREDOCS = frozenset(("RUN", "COPY", "ADD", "ONBUILD"))
 
@@ -234,6 +238,14 @@ def _declare(
             known.setdefault(name.text, inherited.get(name.text))
 
 
+class Ran(NamedTuple):
+    """A command that a RUN of a stage runs."""
+
+    stage: Stage
+    run: Run
+    command: Command
+
+
 class Dockerfile:
     """One Dockerfile; `preamble` are the instructions before the first FROM.
 
@@ -243,8 +255,8 @@ class Dockerfile:
     """
 
     __slots__ = (
-        *("_context", "_tree", "comments", "directives", "escape", "file", "instructions"),
-        *("path", "preamble", "stages"),
+        *("_context", "_ran", "_tree", "comments", "directives", "escape", "file"),
+        *("instructions", "path", "preamble", "stages"),
     )
 
     def __init__(self, file: SourceFile, tree: Tree) -> None:
@@ -258,6 +270,7 @@ class Dockerfile:
         self.comments: list[Span] = []
         self._tree = tree
         self._context: list[BuildContext | None] = []
+        self._ran: dict[str, list[Ran]] | None = None
 
     @property
     def location(self) -> Location:
@@ -273,6 +286,25 @@ class Dockerfile:
         """The instructions of these keywords, without what ONBUILD holds."""
         return [one for one in self.instructions if one.keyword in keywords]
 
+    def ran(self, *names: str) -> list[Ran]:
+        """The commands of these names that the stages run, in order.
+
+        Those of ONBUILD and of here-documents for other interpreters are left out.
+        """
+        if self._ran is None:
+            self._ran = {}
+            for stage in self.stages:
+                for run in stage.runs:
+                    for command in () if _is_foreign(run) else run.script.commands:
+                        self._ran.setdefault(command.name, []).append(Ran(stage, run, command))
+        found = [self._ran[name] for name in names if name in self._ran]
+        if len(found) < 2:
+            return list(found[0]) if found else []
+        return sorted(
+            (ran for one in found for ran in one),
+            key=lambda ran: ran.command.location.span,
+        )
+
     @property
     def context(self) -> BuildContext | None:
         """The directory that a build sends, None where it cannot be told."""
@@ -281,6 +313,12 @@ class Dockerfile:
 
             self._context.append(find_context(self, self._tree))
         return self._context[0]
+
+
+def _is_foreign(run: Run) -> bool:
+    """Whether a here-document names an interpreter that is no shell."""
+    found = [_SHEBANG.match(heredoc.body.string) for heredoc in run.heredocs]
+    return any(one is not None and one[1] not in _SHELLS for one in found)
 
 
 def expand(text: str, variables: Mapping[str, str | None]) -> str | None:

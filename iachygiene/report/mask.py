@@ -44,6 +44,11 @@ def masked(text: str) -> str:
     return _TOKEN.sub(_short, text)
 
 
+def token_in(text: str) -> re.Match[str] | None:
+    """The first secret of a known form in a text."""
+    return _TOKEN.search(text) if _LONG_WORD.search(text) else None
+
+
 def described(text: str) -> str:
     """A stand-in for a text that a rule on secrets flags: its length, and how a token begins."""
     token = _TOKEN.match(text)

@@ -518,3 +518,13 @@ def test_twenty_thousand_runs_are_read_with_their_commands_in_under_five_seconds
     assert sum(len(run.script.commands) for run in unit.stages[0].runs) == 60_000
     assert time.process_time() - started < 5
     gc.enable()
+
+
+def test_commands_of_all_stages_by_name_in_order() -> None:
+    unit = read(
+        "FROM a:1 AS x\nRUN b && a 1\nONBUILD RUN a 2\n"
+        "FROM x\nRUN a 3 && b\nRUN <<EOF\n#!/usr/bin/env python3\na\nEOF\n"
+    )
+    found = [(ran.stage.object, ran.command.words[-1].text) for ran in unit.ran("b", "a", "c")]
+    assert found == [("stage x", "b"), ("stage x", "1"), ("stage 1", "3"), ("stage 1", "b")]
+    assert unit.ran("c") == []

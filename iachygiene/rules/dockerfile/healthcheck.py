@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from iachygiene.model import Findings, Severity, at
-from iachygiene.parse.dockerfile import Dockerfile, Stage
+from iachygiene.model import Edit, Findings, Fix, Severity, Span, at
+from iachygiene.parse.dockerfile import Command, Dockerfile, Healthcheck, Stage
+from iachygiene.parse.shell import parse_shell
 from iachygiene.rule import rule
 from iachygiene.rules.dockerfile.known_images import is_server, is_service
 
@@ -98,3 +99,65 @@ def _is_side_stage(stage: Stage) -> bool:
 
 def _is_bare(name: str) -> bool:
     return name == "scratch" or name.startswith("gcr.io/distroless/static")
+
+
+@rule("DF5302", Dockerfile, Severity.WARNING)
+def healthcheck_curl_fail(dockerfile: Dockerfile) -> Findings:
+    """A HEALTHCHECK asks with curl, which is content with an error page.
+
+    Without `--fail` curl ends with status 0 on whatever the server answers, 500 included, so
+    the container stays healthy. https://curl.se/docs/manpage.html#-f
+
+    Bad:
+        FROM nginx:1.27
+        HEALTHCHECK CMD curl http://localhost/ || exit 1
+    Fixed:
+        FROM nginx:1.27
+        HEALTHCHECK CMD curl -f http://localhost/ || exit 1
+    Bad:
+        FROM nginx:1.27
+        HEALTHCHECK CMD ["curl", "-s", "http://localhost/"]
+    Good:
+        FROM nginx:1.27
+        HEALTHCHECK CMD curl -sf http://localhost/
+    Good: the answer is judged
+        FROM nginx:1.27
+        HEALTHCHECK CMD curl -s http://localhost/status | grep -q ok
+    Good: the status is judged
+        FROM nginx:1.27
+        HEALTHCHECK CMD test "$(curl -s -o /dev/null -w '%{http_code}' http://localhost/)" = 200
+    """
+    for one in dockerfile.of("HEALTHCHECK"):
+        check = one.command if isinstance(one, Healthcheck) else None
+        if check is None:
+            continue
+        if check.exec_form is not None:
+            words = check.words
+            texts = [word.text for word in words]
+            if texts[0] == "curl" and not any(map(_fails, texts)):
+                yield at(words[0], "curl takes an error page for success", object=one.object)
+            continue
+        script = parse_shell(check.text.part(check.rest, len(check.text.string)))
+        piped = {id(own) for pipe in script.pipelines for part in pipe.elements for own in part}
+        for command in script.named("curl"):
+            if id(command) in piped or command.nesting or any(map(_fails, _texts(command))):
+                continue
+            end = command.location.span.end
+            yield at(
+                command,
+                "curl takes an error page for success",
+                object=one.object,
+                fix=Fix("add -f", (Edit(Span(end, end), " -f"),)),
+            )
+
+
+def _texts(command: Command) -> list[str]:
+    return [word.text for word in command.arguments]
+
+
+def _fails(text: str) -> bool:
+    if text.startswith("--"):
+        return text in ("--fail", "--fail-with-body", "--fail-early", "--write-out")
+    # Within a cluster, what follows an option with a value is that value.
+    cluster = re.match(r"-[a-zA-Z]*?(?=[ofwXHdmubAekr]|$)", text)
+    return text.startswith("-") and ("f" in text[: (cluster.end() if cluster else 0) + 1])
