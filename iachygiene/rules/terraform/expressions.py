@@ -1,299 +1,12 @@
-"""Expressions that say something in an old, a roundabout or a mistaken way."""
+"""Expressions that say something in a roundabout or a mistaken way."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator, Sequence
-from itertools import chain
-from typing import TypeAlias
 
 from iachygiene import hcl
 from iachygiene.model import Edit, Findings, Fix, Location, Severity, SourceFile, Span, at
 from iachygiene.parse.terraform import Attribute, TerraformModule
 from iachygiene.rule import rule
-from iachygiene.rules.terraform.nodes import is_blank, nodes, place
-
-_Step: TypeAlias = hcl.Attr | hcl.Index | hcl.Splat
-_TIGHT = (hcl.Call, hcl.Parens, hcl.Tuple, hcl.Object, hcl.For)
-"""What may span lines anywhere, and stands behind an operator as it is."""
-
-
-@rule("TF301", TerraformModule, Severity.WARNING, aliases=("tflint:terraform_deprecated_index",))
-def legacy_index_syntax(module: TerraformModule) -> Findings:
-    """An index is written `.0` or a splat `.*`, as before Terraform 0.12.
-
-    Today's forms `[0]` and `[*]` read as what they are. The two splats differ in one thing:
-    an index in brackets behind `.*` takes one of the results, and behind `[*]` it goes into
-    each of them. Such a splat is reported without a fix. Files in JSON syntax are not judged.
-    See [splat expressions](https://developer.hashicorp.com/terraform/language/expressions/splat).
-
-    Bad:
-        output "id" {
-          value = aws_instance.web.0.id
-        }
-    Fixed:
-        output "id" {
-          value = aws_instance.web[0].id
-        }
-    Bad:
-        output "ids" {
-          value = aws_instance.web.*.id
-        }
-    Fixed:
-        output "ids" {
-          value = aws_instance.web[*].id
-        }
-    Bad: two steps
-        output "names" {
-          value = var.groups.*.0.name
-        }
-    Fixed:
-        output "names" {
-          value = var.groups[*][0].name
-        }
-    Bad: the first of all ids, not the first of each
-        output "id" {
-          value = aws_instance.web.*.id[0]
-        }
-    Bad: within a text
-        output "name" {
-          value = "web-${split("-", var.name).1}"
-        }
-    Fixed:
-        output "name" {
-          value = "web-${split("-", var.name)[1]}"
-        }
-    Bad: within a directive
-        output "hosts" {
-          value = <<-EOT
-            %{for host in var.hosts.*.name~}
-            ${host}
-            %{endfor~}
-          EOT
-        }
-    Fixed:
-        output "hosts" {
-          value = <<-EOT
-            %{for host in var.hosts[*].name~}
-            ${host}
-            %{endfor~}
-          EOT
-        }
-    Good:
-        output "id" {
-          value = aws_instance.web[0].id
-        }
-    Good:
-        output "ids" {
-          value = aws_instance.web[*].id
-        }
-    Good: numbers and texts with dots
-        locals {
-          ratio   = 1.5 * 0.1
-          version = "1.0.0"
-        }
-    """
-    references = ((file, node.steps) for file, node in nodes(module, hcl.Reference))
-    accesses = ((file, node.steps) for file, node in nodes(module, hcl.Access))
-    for file, steps in chain(references, accesses):
-        for number, step in enumerate(steps):
-            if isinstance(step, hcl.Attr) or not step.legacy:
-                continue
-            # An index in the reach of an old splat would leave it by its brackets.
-            movable = _is_movable(step, steps[:number], steps[number + 1 :])
-            text = "[*]" if isinstance(step, hcl.Splat) else f"[{_digits(file, step)}]"
-            span = Span(step.start, step.end)
-            fix = Fix(f"write {text}", (Edit(span, text),)) if movable else None
-            shown = file.text[step.start : step.end]
-            what = "splat" if isinstance(step, hcl.Splat) else "index"
-            yield at(place(file, step), f'{what} "{shown}" is in the legacy syntax', fix=fix)
-
-
-def _digits(file: SourceFile, step: hcl.Index) -> str:
-    return file.text[step.key.start : step.key.end]
-
-
-def _is_movable(step: _Step, before: Sequence[_Step], after: Sequence[_Step]) -> bool:
-    if isinstance(step, hcl.Splat):
-        for one in after:
-            if isinstance(one, hcl.Splat) or (isinstance(one, hcl.Index) and not one.legacy):
-                return False
-        return True
-    for one in reversed(before):
-        if isinstance(one, hcl.Splat):
-            return not one.legacy
-        if isinstance(one, hcl.Index) and not one.legacy:
-            return True
-    return True
-
-
-@rule(
-    "TF302",
-    TerraformModule,
-    Severity.WARNING,
-    aliases=("tflint:terraform_deprecated_interpolation",),
-)
-def redundant_interpolation(module: TerraformModule) -> Findings:
-    """A text is one interpolation and nothing else.
-
-    `"${var.name}"` is `var.name` with signs around it that mean nothing since Terraform
-    0.12; the value is not even turned into a text. Files in JSON syntax need the form, and
-    are not judged.
-
-    Bad:
-        output "name" {
-          value = "${var.name}"
-        }
-    Fixed:
-        output "name" {
-          value = var.name
-        }
-    Bad: an element and an argument
-        output "names" {
-          value = concat(["${var.one}"], "${var.others}")
-        }
-    Fixed:
-        output "names" {
-          value = concat([var.one], var.others)
-        }
-    Bad: a key
-        locals {
-          tags = {
-            "${var.key}" = 1
-          }
-        }
-    Fixed:
-        locals {
-          tags = {
-            (var.key) = 1
-          }
-        }
-    Bad: one in the other
-        locals {
-          a = "${"${var.a}"}"
-        }
-    Fixed:
-        locals {
-          a = var.a
-        }
-    Bad: an operator keeps its operands
-        locals {
-          a = "${var.a + var.b}" * 2
-        }
-    Fixed:
-        locals {
-          a = (var.a + var.b) * 2
-        }
-    Bad: one in the other, before an index
-        locals {
-          a = "${"${var.a.*.b}"}"[0]
-        }
-    Fixed:
-        locals {
-          a = (var.a.*.b)[0]
-        }
-    Bad: several lines
-        locals {
-          a = "${var.a
-            + var.b}"
-        }
-    Fixed:
-        locals {
-          a = (var.a
-            + var.b)
-        }
-    Bad: marks that strip blanks
-        locals {
-          a = "${~ var.a ~}"
-        }
-    Fixed:
-        locals {
-          a = var.a
-        }
-    Bad: a comment that would be lost; there is no fix
-        locals {
-          a = "${ /* the first */ var.a}"
-        }
-    Good:
-        output "name" {
-          value = var.name
-        }
-    Good: more than an interpolation
-        output "name" {
-          value = "${var.name}-1"
-        }
-    Good: two of them
-        output "name" {
-          value = "${var.name}${var.suffix}"
-        }
-    Good: the heredoc holds a line end
-        output "name" {
-          value = <<EOT
-        ${var.name}
-        EOT
-        }
-    Good: a directive
-        output "name" {
-          value = "%{if var.on}yes%{endif}"
-        }
-    """
-    keys = {id(item.key) for _, item in nodes(module, hcl.ObjectItem)}
-    operands = {id(node) for node in _operands(module)}
-    for file, template in nodes(module, hcl.Template):
-        inner = template.wrapped
-        if inner is None:
-            continue
-        key, operand = id(template) in keys, id(template) in operands
-        text = file.text[inner.start : inner.end]
-        loose = not isinstance(inner, _TIGHT) and (
-            "\n" in text or (operand and not _is_simple(inner))
-        )
-        fix = _unwrapped(file, template, inner, key or loose)
-        yield at(place(file, template), f'text "${{{_short(text)}}}" is one interpolation', fix=fix)
-
-
-def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= 60 else line[:57] + "..."
-
-
-def _operands(module: TerraformModule) -> Iterator[hcl.Node]:
-    """Nodes whose neighbours could bind tighter than what they hold."""
-    for _, binary in nodes(module, hcl.Binary):
-        yield from binary.children()
-    for _, unary in nodes(module, hcl.Unary):
-        yield unary.operand
-    for _, conditional in nodes(module, hcl.Conditional):
-        yield conditional.condition
-    for _, access in nodes(module, hcl.Access):
-        yield access.source
-
-
-def _is_simple(node: hcl.Expression) -> bool:
-    """Whether steps and operators around an expression do not change what it means."""
-    if isinstance(node, hcl.Reference):
-        return not any(isinstance(step, hcl.Splat) for step in node.steps)
-    if type(node) is hcl.Template:
-        # It may be unwrapped in the same pass.
-        return node.wrapped is None or _is_simple(node.wrapped)
-    return isinstance(node, _TIGHT)
-
-
-def _unwrapped(
-    file: SourceFile, template: hcl.Template, inner: hcl.Expression, parens: bool
-) -> Fix | None:
-    before = Span(template.start, inner.start)
-    behind = Span(inner.end, template.end)
-    gaps = file.text[slice(*before)] + file.text[slice(*behind)]
-    text = file.text[slice(inner.start, inner.end)]
-    if not is_blank(gaps, '"${}~') or not _may_move(text):
-        return None
-    opened, closed = ("(", ")") if parens else ("", "")
-    return Fix("take the expression itself", (Edit(before, opened), Edit(behind, closed)))
-
-
-def _may_move(text: str) -> bool:
-    """Whether an expression holds nothing that reaches to the end of a line."""
-    return "\n" not in text or not any(mark in text for mark in ("#", "//", "<<"))
+from iachygiene.rules.terraform.nodes import is_blank, may_move, nodes, place, short
 
 
 @rule("TF303", TerraformModule, Severity.WARNING, aliases=("tflint:terraform_deprecated_lookup",))
@@ -357,7 +70,7 @@ def two_argument_lookup(module: TerraformModule) -> Findings:
     """
     for file, call in nodes(module, hcl.Call):
         if call.name == "lookup" and len(call.args) == 2 and not call.expand:
-            key = _short(file.text[call.args[1].start : call.args[1].end])
+            key = short(file.text[call.args[1].start : call.args[1].end])
             message = f"lookup of {key} has no default"
             yield at(place(file, call), message, fix=_indexed(file, call))
 
@@ -367,7 +80,7 @@ def _indexed(file: SourceFile, call: hcl.Call) -> Fix | None:
     gaps = Span(call.start, source.start), Span(source.end, key.start), Span(key.end, call.end)
     name, comma, end = (file.text[slice(*gap)] for gap in gaps)
     whole = file.text[call.start : call.end]
-    if not is_blank(name[len("lookup") :] + comma + end, "(,)") or not _may_move(whole):
+    if not is_blank(name[len("lookup") :] + comma + end, "(,)") or not may_move(whole):
         return None
     text = file.text[source.start : source.end]
     simple = isinstance(source, hcl.Call | hcl.Parens | hcl.Object) or (
@@ -455,7 +168,7 @@ def empty_list_comparison(module: TerraformModule, *, maps: bool = False) -> Fin
             edit = Edit(Span(node.start, node.end), f"length({text}) {node.op} 0")
             fix = Fix("compare the length", (edit,), safe=False)
         shown = "{}" if isinstance(empty, hcl.Object) else "[]"
-        yield at(place(file, node), f'"{_short(text)}" is compared to {shown}', fix=fix)
+        yield at(place(file, node), f'"{short(text)}" is compared to {shown}', fix=fix)
 
 
 def _is_empty(node: hcl.Expression, maps: bool) -> bool:

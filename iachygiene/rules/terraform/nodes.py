@@ -49,3 +49,14 @@ def place(file: SourceFile, node: hcl.Node) -> Location:
 def is_blank(text: str, without: str = "") -> bool:
     """Whether a text is blanks and line ends, but for some characters: no comment is in it."""
     return not text.strip(" \t\r\n" + without)
+
+
+def short(text: str) -> str:
+    """A text in one line, cut where it is long."""
+    line = " ".join(text.split())
+    return line if len(line) <= 60 else line[:57] + "..."
+
+
+def may_move(text: str) -> bool:
+    """Whether an expression holds nothing that reaches to the end of a line."""
+    return "\n" not in text or not any(mark in text for mark in ("#", "//", "<<"))

@@ -153,8 +153,8 @@ def incomplete_provider_requirement(
             yield at(block, f'provider "{name}" sets a version in its configuration')
     if not module.complete:
         return
-    entries = _entries(module)
-    for name, place in _used_providers(module).items():
+    entries = required_providers(module)
+    for name, place in used_providers(module).items():
         entry = entries.get(name)
         if entry is not None:
             yield from _judged(name, entry, source, version)
@@ -163,7 +163,7 @@ def incomplete_provider_requirement(
             yield at(place, missing, object=f"provider {name}")
 
 
-def _entries(module: TerraformModule) -> dict[str, Attribute]:
+def required_providers(module: TerraformModule) -> dict[str, Attribute]:
     return {
         name: attribute
         for terraform in module.of("terraform")
@@ -237,7 +237,7 @@ def _with_source(name: str, entry: Attribute) -> Fix | None:
     return Fix("name the source", (Edit(Span(start, start), text),))
 
 
-def _used_providers(module: TerraformModule) -> dict[str, Location]:
+def used_providers(module: TerraformModule) -> dict[str, Location]:
     """Local names of providers to the first place that uses each; not the built-in one."""
     found: dict[str, Location] = {}
     resources = [

@@ -12,7 +12,7 @@ from iachygiene.parse.json import Json
 from iachygiene.parse.terraform import Block, TerraformFile, TerraformModule
 from iachygiene.rule import rule
 from iachygiene.rules.terraform.nodes import is_blank, nodes
-from iachygiene.rules.terraform.providers import _entries, _used_providers
+from iachygiene.rules.terraform.providers import required_providers, used_providers
 
 _TOKEN = re.compile(r"[\w-]+|[^\s\w-]")
 _DOTTED = re.compile(r"[A-Za-z_][\w-]*(?:\.[\w-]+)+")
@@ -423,8 +423,8 @@ def unused_provider_requirement(module: TerraformModule) -> Findings:
     """
     if not module.complete or module.of("module"):
         return
-    used = _used_providers(module)
-    for name, entry in _entries(module).items():
+    used = used_providers(module)
+    for name, entry in required_providers(module).items():
         if name not in used and name != "terraform":
             start = entry.whole.span.start
             where = Location(entry.whole.path, Span(start, start + len(name)))
