@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
+from iachygiene.baseline import in_force
 from iachygiene.config import load
 from iachygiene.discover import locate
 from iachygiene.engine import Options, Scan, run
@@ -54,6 +55,7 @@ def scan_example(case: Case, root: Path, *, fix: bool = False) -> Scan:
         config = config.with_command_line({"select": [case.rule.code]})
     engine = "auto" if case.rule.needs else "builtin"
     options = Options(engine=engine, fix=fix, unsafe_fixes=fix, workers=1, today="2026-01-01")
+    options = options._replace(baselines=in_force(place.root, config))
     return run(place.root, place.listing, config, options)
 
 

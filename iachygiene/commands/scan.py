@@ -115,6 +115,14 @@ def _rule_options(command: Any) -> Any:
     help="What formats Terraform files; builtin starts no program at all.",
 )
 @click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Processes.")
+@click.option("--no-cache", is_flag=True, help="Judge everything anew, and remember nothing.")
+@click.option(
+    "--cache-dir",
+    metavar="DIR",
+    envvar="IACHYGIENE_CACHE_DIR",
+    show_envvar=True,
+    help="Where to remember verdicts.",
+)
 @click.option("--trust-providers", is_flag=True, help="Let validate use installed providers.")
 @click.option(
     "--today",
@@ -171,6 +179,8 @@ def _scan(paths: Sequence[str], given: Mapping[str, Any], common: Common) -> int
             click.echo(clean(f"{name} = {value!r}  # {origin}"))
         return 0
     options = _options(place, given)
+    if not given["no_cache"]:
+        options = options._replace(cache=_cache(given["cache_dir"], common))
     listing, options, base = _narrowed(place, options, config, given, common)
     if given["show_files"]:
         return _show_files(place.root, listing, config, options)
@@ -188,6 +198,19 @@ def _scan(paths: Sequence[str], given: Mapping[str, Any], common: Common) -> int
         return run(place.root, listing, config, after)
 
     return _finish(scan, again, place, base, config, given, common)
+
+
+def _cache(named: str | None, common: Common) -> str:
+    """The folder for verdicts, "" where it cannot be used."""
+    from iachygiene.cache import folder, refusal
+
+    directory = named or folder(os.environ)
+    if directory is None:
+        return ""
+    why = refusal(directory)
+    if why and (named or common.verbose):
+        click.echo(f"warning: no cache: {directory!a}: {why}", err=True)
+    return "" if why else directory
 
 
 def _narrowed(
