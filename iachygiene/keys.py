@@ -128,7 +128,10 @@ PEERS = (
     *("kube-linter", "kube-score", "dclint"),
 )
 """The tools whose suppressions are known, by the first part of an alias."""
-FORMATS = ("text", "concise", "json", "github", "sarif", "markdown")
+FORMATS = (
+    *("text", "concise", "json", "github", "sarif"),
+    *("markdown", "gitlab", "junit", "html"),
+)
 """The report formats there are."""
 KINDS = ("dockerfile", "kubernetes", "compose", "terraform", "npm")
 KUBERNETES_VERSIONS = tuple(f"1.{minor}" for minor in range(25, 38))

@@ -100,6 +100,7 @@ def settle(
         exit_code=0,
         seconds=0.0,
         timings={},
+        kinds={path: kind for path, kind in found.kinds.items() if options.focus.holds(path)},
     )
     code = exit_code(result, config.fail_on, strict=options.strict)
     return Settled(result._replace(exit_code=code), matched)

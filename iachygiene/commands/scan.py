@@ -94,6 +94,11 @@ def _rule_options(command: Any) -> Any:
     show_envvar=True,
     help="Also write this report; repeatable.",
 )
+@click.option(
+    "--report-link", metavar="TEMPLATE", help="Links of HTML: https://host/{path}#L{line}"
+)
+@click.option("--sarif-category", metavar="NAME", help="Tells several uploads of SARIF apart.")
+@click.option("--sarif-suppressed", is_flag=True, help="Put what is muted into SARIF too.")
 @click.option("--statistics", is_flag=True, help="Counts by rule.")
 @click.option("--show-files", is_flag=True, help="List the files and their kinds, then stop.")
 @click.option("--show-config", is_flag=True, help="Print the settings in force, then stop.")
