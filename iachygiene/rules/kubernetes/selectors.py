@@ -100,8 +100,8 @@ def _selects(selector: Mapping, pod: Pod, plain: bool) -> bool:
 def _peers(owner: Object, missing: bool = False, empty: bool = False) -> tuple[str, ...]:
     aliases = ["kube-linter:mismatching-selector"]
     # To kube-score an empty selector matches everything.
-    if owner.version == "v1" and owner.kind in ("Deployment", "StatefulSet"):
-        if not (missing and empty):
-            kind = owner.kind.lower()
-            aliases.append(f"kube-score:{kind}-pod-selector-labels-match-template-metadata-labels")
+    judged = owner.version == "v1" and owner.kind in ("Deployment", "StatefulSet")
+    if judged and not (missing and empty):
+        kind = owner.kind.lower()
+        aliases.append(f"kube-score:{kind}-pod-selector-labels-match-template-metadata-labels")
     return known(owner, aliases)
