@@ -236,7 +236,7 @@ TOOL_KEYS: Mapping[str, Key] = {
     "timeout": Key(SECONDS, 60, "seconds for one run"),
     "path": Key(TEXT, "", "the program; only from a file given by --config"),
 }
-TOOLS = ("terraform",)
+TOOLS = ("terraform", "helm")
 
 SETTINGS: Mapping[str, Mapping[str, Key]] = {
     "kubernetes": {
@@ -250,6 +250,12 @@ SETTINGS: Mapping[str, Mapping[str, Key]] = {
             "directory",
             "which manifests are seen together",
         ),
+        "kustomize": Key(
+            choice("static", "render"),
+            "static",
+            "judge kustomizations by their files, or by what kustomize or kubectl build of them",
+        ),
+        "helm-values": Key(GLOBS, [], "more files of values for charts, relative to the chart"),
         "crd-paths": Key(GLOBS, [], "files with definitions of custom resources"),
     },
     "npm": {

@@ -13,6 +13,7 @@ from iachygiene import __version__
 from iachygiene.discover import KINDS
 from iachygiene.judge import Rules, Verdict, empty_verdict, report_trouble, run_rule
 from iachygiene.model import Job, ToolStatus, Trouble, Unchecked
+from iachygiene.rendered import RENDERERS, Rendering
 
 if TYPE_CHECKING:
     from threading import Thread
@@ -37,6 +38,9 @@ class Programs:
         self.engine = _engine(options.engine, tool["policy"], tree.root)
         tables = {kind.name: dict(config.settings(kind.name)) for kind in KINDS}
         tables["terraform"]["engine"] = self.engine
+        self._rendering = Rendering(tree, config, options)
+        if self._rendering.builds:
+            tables["kubernetes"]["builder"] = True
         self.settings: Mapping[str, Mapping[str, Any]] = tables
         if options.engine == "builtin":
             tool = {**tool, "policy": "never"}
@@ -52,6 +56,8 @@ class Programs:
 
     def start(self, jobs: Sequence[Job], rules: Rules) -> None:
         """Start what is wanted for these jobs; returns at once."""
+        if self.config.wants_language("kubernetes"):
+            self._rendering.start([job for job in jobs if job.kind == "kubernetes"])
         mine = [job for job in jobs if job.kind == "terraform"]
         if not mine or not self.config.wants_language("terraform"):
             return
@@ -98,6 +104,7 @@ class Programs:
             elif not isinstance(unit, ToolStatus):
                 for rule in table.get(type(unit), ()):
                     run_rule(rule, unit, unit.location.path, self.config, verdict)
+        self._said += self._rendering.finish(rules, verdict)
         return verdict
 
     @property
@@ -105,7 +112,7 @@ class Programs:
         """Whether every program that was wanted gave its answer."""
         answers = ("ok", "findings", "not-needed")
         said = [unit for unit in self._said if isinstance(unit, ToolStatus)]
-        return all(status.status in answers for status in said)
+        return all(one.status in answers for one in said if one.name not in RENDERERS)
 
     def statuses(self, formatted: int, reported: AbstractSet[str]) -> list[ToolStatus]:
         """How each program ended, in a fixed order; the built-in engine counts as one.
@@ -117,7 +124,7 @@ class Programs:
         if self.engine == "builtin" and formatted:
             said.append(ToolStatus("built-in", FORMAT, "ok", __version__, units=formatted))
         for index, status in enumerate(said):
-            if status.status in ("ok", "findings"):
+            if status.status in ("ok", "findings") and status.name not in RENDERERS:
                 rules = FORMAT_RULES if status.check == FORMAT else _VALIDATE_RULES
                 word = "ok" if reported.isdisjoint(rules) else "findings"
                 said[index] = status._replace(status=word)

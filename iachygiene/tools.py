@@ -474,6 +474,27 @@ def terraform_version(stdout: bytes) -> str | None:
     return version if isinstance(version, str) and _numbers(version) else None
 
 
+def plain_version(stdout: bytes) -> str | None:
+    """The first version in what a program prints, None where there is none."""
+    import re
+
+    found = re.search(rb"[0-9]+\.[0-9]+\.[0-9]+", stdout[:4096])
+    return found[0].decode() if found else None
+
+
+HELM = Tool(
+    "helm",
+    "Helm",
+    plain_version,
+    version=("version", "--short"),
+    at_least="3.0",
+    # Its plugins are programs that nobody asked for.
+    variables={"HELM_PLUGINS": os.devnull, "HELM_NO_PLUGINS": "1"},
+)
+KUSTOMIZE = Tool("kustomize", "Kustomize or kubectl", plain_version, at_least="4.0")
+KUBECTL = Tool(
+    "kubectl", "kubectl", plain_version, version=("version", "--client"), at_least="1.21"
+)
 TERRAFORM = Tool(
     "terraform",
     "Terraform or OpenTofu",
