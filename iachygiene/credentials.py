@@ -44,6 +44,10 @@ def names_secret(name: str) -> bool:
     words = [word.lower() for word in _WORDS.findall(name)]
     if words and words[-1] in _HARMLESS:
         return False
+    if not {"existing", "pull", "ref"}.isdisjoint(words):
+        return False
+    if words[-1:] == ["key"] and words[-2:-1] and words[-2] in ("password", "token", "credentials"):
+        return False  # the name of a key in a Secret
     if words[:1] in (["allow"], ["enable"], ["disable"], ["use"], ["require"]):
         return False
     for number, word in enumerate(words):

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from iachygiene.files import Tree
+    from iachygiene.parse.argo import ArgoSet
     from iachygiene.parse.project import ContainerFact
     from iachygiene.schemas.catalog import Catalog
     from iachygiene.schemas.check import Violation
@@ -717,7 +718,8 @@ def _is_template_mark(node: yaml.Node) -> bool:
     return type(key) is yaml.Mapping or (type(key) is yaml.Scalar and key.is_null)
 
 
-Unit: TypeAlias = Manifest | Kustomization | ManifestSet
+Unit: TypeAlias = "Manifest | Kustomization | ManifestSet | ArgoSet"
+_ARGO = "argoproj.io"
 
 
 def load(job: Job, tree: Tree) -> Iterator[Unit | Trouble | Unchecked]:
@@ -753,7 +755,15 @@ def load(job: Job, tree: Tree) -> Iterator[Unit | Trouble | Unchecked]:
     for chart, count in charts.items():
         what = "1 template is" if count == 1 else f"{count} templates are"
         yield Unchecked(chart or ".", "template", f"Helm chart: {what} not rendered")
-    yield from _units(job, streams, complete, tree)
+    manifests: list[Manifest] = []
+    for unit in _units(job, streams, complete, tree):
+        if isinstance(unit, Manifest):
+            manifests.append(unit)
+        yield unit
+    if any(_ARGO in one.file.text for one in manifests):
+        from iachygiene.parse.argo import load as load_argo
+
+        yield from load_argo(manifests, tree)
 
 
 def _units(
