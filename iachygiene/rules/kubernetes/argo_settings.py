@@ -345,7 +345,7 @@ def image_updater_invalid_pull_secret(argo: ArgoSet) -> Findings:
                   commonUpdateSettings: {pullSecret: "pullsecret:argocd/registry"}
     """
     for setting, owner, namespace in _written(argo, "pull-secret"):
-        if not setting.text or is_unknown(setting.text):
+        if not setting.text or is_unknown(setting.text) or "<" in setting.text:
             continue
         found = _PULL_SECRET.fullmatch(setting.text)
         there = (found["pull"] or found["secret"] or "") if found else ""

@@ -76,7 +76,8 @@ def argo_mutable_target_revision(argo: ArgoSet) -> Findings:
         if source.is_chart or id(application) in written or application.owner.partial:
             continue
         why = _mutable(source.revision)
-        if why and source.repository and not argo.tracks_itself(source):
+        known = source.repository and not source.repository.startswith("<")
+        if why and known and not is_unknown(source.repository) and not argo.tracks_itself(source):
             node = source.node.scalar("targetRevision")
             place = node.location if node else source.location
             yield at(place, f"the Application follows {why}", object=application.object)
@@ -137,7 +138,7 @@ def argo_wildcard_chart_version(argo: ArgoSet) -> Findings:
             continue
         node = source.node.scalar("targetRevision") or source.node.scalar("chart")
         place = node.location if node else source.location
-        message = f'the version "{revision}" of the chart is a range'
+        message = f'"{revision}" is no single version of the chart'
         if not revision:
             message = "no version of the chart is named"
         yield at(place, message, object=application.object)
@@ -263,12 +264,11 @@ def argo_invalid_destination(argo: ArgoSet) -> Findings:
         if server is not None and name is not None and server.text and name.text:
             message = "the destination has both server and name"
             yield at(name.location, message, object=application.object)
-        elif not (server or name) and application.whole and application.spec.children:
+        elif not (server or name) and node is not None and application.whole:
             key = application.spec.key("destination")
             place = key.location if key else application.key
-            if node is not None or key is None:
-                message = "the destination has neither server nor name"
-                yield at(place, message, object=application.object)
+            message = "the destination has neither server nor name"
+            yield at(place, message, object=application.object)
 
 
 @rule("ARG110", ArgoSet, Severity.WARNING)
