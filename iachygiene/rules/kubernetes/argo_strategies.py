@@ -288,7 +288,8 @@ def image_updater_unknown_strategy(argo: ArgoSet) -> Findings:
     """
     for text, place, owner, _ in _strategies(argo):
         if text and text not in STRATEGIES and text not in _DEPRECATED and not is_unknown(text):
-            near = nearest(text, STRATEGIES, 3)
+            longer = [one for one in STRATEGIES if one.startswith(text)]
+            near = longer[0] if longer else nearest(text, STRATEGIES)
             hint = f', perhaps "{near}"' if near else ""
             message = f'"{text}" is no strategy and counts as "semver"{hint}'
             yield at(place, message, object=owner)
