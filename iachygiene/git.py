@@ -163,7 +163,7 @@ def head(root: str) -> str | None:
 
 def origin(root: str) -> str | None:
     """The URL that the working tree was cloned from, None where git knows none."""
-    answer = _ask(root, "config", "--get", "remote.origin.url")
+    answer = ask(root, "config", "--get", "remote.origin.url")
     return None if isinstance(answer, Refusal) else answer.decode(errors="replace").strip() or None
 
 
