@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from iachygiene.files import Tree
+    from iachygiene.parse.argo import ArgoSet
     from iachygiene.parse.project import ContainerFact
     from iachygiene.schemas.catalog import Catalog
     from iachygiene.schemas.check import Violation
@@ -721,7 +722,8 @@ def _is_template_mark(node: yaml.Node) -> bool:
     return type(key) is yaml.Mapping or (type(key) is yaml.Scalar and key.is_null)
 
 
-Unit: TypeAlias = Manifest | Kustomization | ManifestSet
+Unit: TypeAlias = "Manifest | Kustomization | ManifestSet | ArgoSet"
+_ARGO = "argoproj.io"
 
 
 def load(job: Job, tree: Tree) -> Iterator[Unit | Trouble | Unchecked]:
@@ -752,7 +754,15 @@ def load(job: Job, tree: Tree) -> Iterator[Unit | Trouble | Unchecked]:
             yield stream.trouble
             complete = False
         streams[file.path] = stream
-    yield from _units(job, streams, complete, tree)
+    manifests: list[Manifest] = []
+    for unit in _units(job, streams, complete, tree):
+        if isinstance(unit, Manifest):
+            manifests.append(unit)
+        yield unit
+    if any(_ARGO in one.file.text for one in manifests):
+        from iachygiene.parse.argo import load as load_argo
+
+        yield from load_argo(manifests, tree)
 
 
 def _units(
