@@ -227,7 +227,7 @@ TOOL_KEYS: Mapping[str, Key] = {
     "timeout": Key(SECONDS, 60, "seconds for one run"),
     "path": Key(TEXT, "", "the program; only from a file given by --config"),
 }
-TOOLS = ("terraform",)
+TOOLS = ("terraform", "shellcheck")
 
 SETTINGS: Mapping[str, Mapping[str, Key]] = {
     "kubernetes": {},

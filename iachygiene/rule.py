@@ -27,6 +27,7 @@ LANGUAGES: Mapping[str, str] = {
 """Code prefix to the folder of `rules/` that holds the rules of that prefix."""
 
 EXAMPLE_NAMES: Mapping[str, str] = {
+    "CheckedScripts": "Dockerfile",
     "ComposeFile": "compose.yaml",
     "Dockerfile": "Dockerfile",
     "Manifest": "manifest.yaml",
