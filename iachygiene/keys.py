@@ -192,6 +192,13 @@ PEER_LIST = Value(
         isinstance(value, bool) or (isinstance(value, list) and all(one in PEERS for one in value))
     ),
 )
+LABEL_TYPES = ("text", "url", "semver", "hash", "rfc3339", "spdx", "email")
+"""What the value of a label can have to be."""
+LABELS = Value(
+    "a table from labels to one of " + ", ".join(LABEL_TYPES),
+    {"type": "object", "additionalProperties": {"enum": list(LABEL_TYPES)}},
+    lambda value: isinstance(value, dict) and all(one in LABEL_TYPES for one in value.values()),
+)
 KEYS: Mapping[str, Key] = {
     "required-version": Key(SPECIFIER, "", "versions of iachygiene that may read this file"),
     "select": Key(WORDS, ["DEFAULT"], "rules to run: DEFAULT, ALL, prefixes, codes, names"),
@@ -242,7 +249,10 @@ SETTINGS: Mapping[str, Mapping[str, Key]] = {
         "max-map-size": Key(SIZE, "64 MiB", "larger source maps are not read"),
         "max-map-sources": Key(COUNT, 200_000, "sources read in one map"),
     },
-    "dockerfile": {},
+    "dockerfile": {
+        "label-schema": Key(LABELS, {}, "labels that images have, each with what it holds"),
+        "strict-labels": Key(FLAG, False, "the schema holds all labels there are"),
+    },
     "compose": {},
     "terraform": {},
 }
@@ -311,7 +321,7 @@ def _object(
 
 
 def _described(key: Key) -> Schema:
-    shown = key.default not in ("", [])
+    shown = key.default not in ("", [], {})
     return (
         key.value.schema | {"description": key.help} | ({"default": key.default} if shown else {})
     )
