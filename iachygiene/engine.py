@@ -93,7 +93,7 @@ def run(
     progress: Progress | None = None,
 ) -> Scan:
     """The whole pipeline over one root."""
-    from iachygiene.programs import FORMAT_RULES, Programs
+    from iachygiene.programs import REPLACED_RULES, Programs
 
     progress = progress or Progress()
     started = perf_counter()
@@ -116,7 +116,7 @@ def run(
     if cache:
         cache.write(found.jobs)
     whole = _judge_tree(found, listing, tree, rules, options)
-    progress.say("waiting for terraform")
+    progress.say("waiting for programs")
     said = programs.finish(rules)
     judged_at = perf_counter()
 
@@ -134,7 +134,7 @@ def run(
         said.findings[:] = [
             one
             for one in said.findings
-            if one.location.path not in changed or one.rule not in FORMAT_RULES
+            if one.location.path not in changed or one.rule not in REPLACED_RULES
         ]
         return settled().result
 

@@ -28,6 +28,7 @@ LANGUAGES: Mapping[str, str] = {
 
 EXAMPLE_NAMES: Mapping[str, str] = {
     "ArgoSet": "manifest.yaml",
+    "CheckedScripts": "Dockerfile",
     "ComposeFile": "compose.yaml",
     "Dockerfile": "Dockerfile",
     "Kustomization": "kustomization.yaml",

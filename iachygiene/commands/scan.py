@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from iachygiene.discover import Listing, Place
     from iachygiene.engine import Options, Scan
 
+_REPEATED = frozenset(("terraform validate", "shellcheck"))
+"""Checks of programs that a scan does again once fixes have changed the files."""
+
 
 def _codes(_context: click.Context, _option: click.Parameter, values: Sequence[str]) -> list[str]:
     return [word.strip() for value in values for word in value.split(",") if word.strip()]
@@ -363,21 +366,22 @@ def _options(place: Place, given: Mapping[str, Any]) -> Options:
 
 def _required(words: Iterable[str], given: Mapping[str, Any]) -> frozenset[str]:
     """Codes of rules that need a program and were asked for by name."""
-    by_tool = any(word.partition("=")[2] == "always" for word in given["tools"])
-    named = {word for word in words if word[:3] == "TF5"} or by_tool
-    if not named and not any(word.islower() for word in words):
+    always = {word.removesuffix("=always") for word in given["tools"] if word.endswith("=always")}
+    named = [word for word in words if word[:3] in ("TF5", "DF6") or word.islower()]
+    if not named and not always:
         return frozenset()
     from iachygiene.rule import rules_of
 
-    needing = [rule for rule in rules_of("terraform") if rule.needs]
-    if by_tool:
-        return frozenset(rule.code for rule in needing)
     return frozenset(
         rule.code
-        for rule in needing
-        if any(
-            word == rule.name or (word[:3] == "TF5" and rule.code.startswith(word))
-            for word in words
+        for rule in (*rules_of("terraform"), *rules_of("dockerfile"))
+        if rule.needs
+        and (
+            rule.needs in always
+            or any(
+                word == rule.name or (not word.islower() and rule.code.startswith(word))
+                for word in named
+            )
         )
     )
 
@@ -396,7 +400,7 @@ def _finish(
 
     code = scan.result.exit_code
     changed, refused = (0, False) if given["diff"] else _write_fixes(scan)
-    if changed and any(tool.check == "terraform validate" for tool in scan.result.tools):
+    if changed and any(tool.check in _REPEATED for tool in scan.result.tools):
         # What a program said was of the files as they were.
         scan = again()
         code = scan.result.exit_code

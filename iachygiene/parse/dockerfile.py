@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iachygiene.image import ImageRef, parse_image
 from iachygiene.model import Broken, Comment, Job, Location, SourceFile, Span, Trouble
@@ -251,15 +251,16 @@ class Dockerfile:
 
     `directives` maps the names of parser directives (in lower case) to their values.
     `escape` is the character that continues lines. `comments` are the places of whole-line
-    comments, those inside instructions included.
+    comments, those inside instructions included. `label_schema` maps the labels that the
+    configuration asks for to what they hold; `strict_labels` says that there are no others.
     """
 
     __slots__ = (
         *("_context", "_ran", "_tree", "comments", "directives", "escape", "file"),
-        *("instructions", "path", "preamble", "stages"),
+        *("instructions", "label_schema", "path", "preamble", "stages", "strict_labels"),
     )
 
-    def __init__(self, file: SourceFile, tree: Tree) -> None:
+    def __init__(self, file: SourceFile, tree: Tree, settings: Mapping[str, Any]) -> None:
         self.file = file
         self.path = file.path
         self.directives: dict[str, str] = {}
@@ -268,6 +269,8 @@ class Dockerfile:
         self.preamble: list[Instruction] = []
         self.stages: list[Stage] = []
         self.comments: list[Span] = []
+        self.label_schema: Mapping[str, str] = settings.get("label-schema") or {}
+        self.strict_labels = bool(settings.get("strict-labels"))
         self._tree = tree
         self._context: list[BuildContext | None] = []
         self._ran: dict[str, list[Ran]] | None = None
@@ -344,7 +347,7 @@ def expand(text: str, variables: Mapping[str, str | None]) -> str | None:
 
 def load(job: Job, tree: Tree) -> Iterator[Dockerfile | Trouble]:
     """Read the Dockerfile of a job; raises `Broken` over a limit."""
-    reader = _Reader(tree.read(job.paths[0]), tree)
+    reader = _Reader(tree.read(job.paths[0]), tree, job.settings)
     reader.read()
     yield from reader.troubles
     yield reader.dockerfile
@@ -419,8 +422,8 @@ def facts(unit: Dockerfile) -> Iterator[StageFact]:
 class _Reader:
     """One pass over the lines of a file."""
 
-    def __init__(self, file: SourceFile, tree: Tree) -> None:
-        self.dockerfile = Dockerfile(file, tree)
+    def __init__(self, file: SourceFile, tree: Tree, settings: Mapping[str, Any]) -> None:
+        self.dockerfile = Dockerfile(file, tree, settings)
         self.path = file.path
         self.lines = file.text.split("\n")
         self.starts = file.line_starts

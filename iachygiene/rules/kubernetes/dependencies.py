@@ -9,7 +9,8 @@ from posixpath import basename
 
 from iachygiene.model import Findings, Severity, at
 from iachygiene.parse import yaml
-from iachygiene.parse.kubernetes import KUSTOMIZATIONS, ManifestSet, Pod, is_unknown
+from iachygiene.parse.kubernetes import ManifestSet, Pod, is_unknown
+from iachygiene.parse.kustomize import KUSTOMIZATIONS
 from iachygiene.parse.workloads import items, same_namespace, service_account, truth
 from iachygiene.rule import rule
 from iachygiene.rules.kubernetes.peers import known

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from posixpath import basename, dirname, normpath
 
 from iachygiene.model import Findings, Severity, at
-from iachygiene.parse.kubernetes import KUSTOMIZATIONS, Manifest, ManifestSet, Object, is_unknown
+from iachygiene.parse.kubernetes import Manifest, ManifestSet, Object, is_unknown
+from iachygiene.parse.kustomize import KUSTOMIZATIONS
 from iachygiene.parse.workloads import texts
 from iachygiene.parse.yaml import Mapping, Scalar
 from iachygiene.rule import rule
