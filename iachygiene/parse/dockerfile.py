@@ -6,6 +6,7 @@ refuses. After a syntax error reading goes on with the next instruction.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
@@ -316,6 +317,13 @@ class Dockerfile:
 
             self._context.append(find_context(self, self._tree))
         return self._context[0]
+
+    @property
+    def own_directory(self) -> BuildContext:
+        """The directory of the file as if a build sent that."""
+        from iachygiene.parse.dockerignore import BuildContext
+
+        return BuildContext(posixpath.dirname(self.path), self.path, self._tree)
 
 
 def _is_foreign(run: Run) -> bool:
