@@ -91,11 +91,6 @@ def test_semantic_refs_are_versions(ref: str, expected: bool, tmp_path: Path) ->
     assert (not findings(tmp_path, "TF104", text, style="semver")) is expected
 
 
-def test_an_unknown_style_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r'not "strict"'):
-        findings(tmp_path, "TF104", "locals {}\n", style="strict")
-
-
 def test_findings_about_a_source_stand_at_its_value(tmp_path: Path) -> None:
     text = 'module "a" {\n  source = "github.com/a/b"\n}\n'
     (finding,) = findings(tmp_path, "TF104", text)
@@ -123,3 +118,9 @@ def test_json_is_judged_too(tmp_path: Path) -> None:
     (other,) = findings(tmp_path, "TF104", text, "main.tf.json")
     assert text[slice(*one.location.span)] == '"a"'
     assert text[slice(*other.location.span)] == '"github.com/a/b"'
+
+
+@pytest.mark.parametrize("format", ["snakecase", "", "[a-z]+"])
+def test_a_format_is_known_or_an_expression(format: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="a format is snake_case"):
+        findings(tmp_path, "TF206", "locals {}\n", format=format)

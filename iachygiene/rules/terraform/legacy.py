@@ -8,10 +8,17 @@ from itertools import chain
 from typing import TypeAlias
 
 from iachygiene import hcl
-from iachygiene.model import Edit, Findings, Fix, Location, Severity, SourceFile, Span, at
+from iachygiene.model import Edit, Finding, Findings, Fix, Location, Severity, SourceFile, Span, at
 from iachygiene.parse.terraform import Attribute, Block, TerraformModule
 from iachygiene.rule import rule
-from iachygiene.rules.terraform.nodes import is_blank, may_move, nodes, place, short
+from iachygiene.rules.terraform.nodes import (
+    is_blank,
+    json_references,
+    may_move,
+    nodes,
+    place,
+    short,
+)
 
 _Step: TypeAlias = hcl.Attr | hcl.Index | hcl.Splat
 _TIGHT = (hcl.Call, hcl.Parens, hcl.Tuple, hcl.Object, hcl.For)
@@ -24,7 +31,8 @@ def legacy_index_syntax(module: TerraformModule) -> Findings:
 
     Today's forms `[0]` and `[*]` read as what they are. The two splats differ in one thing:
     an index in brackets behind `.*` takes one of the results, and behind `[*]` it goes into
-    each of them. Such a splat is reported without a fix. Files in JSON syntax are not judged.
+    each of them. Such a splat is reported without a fix. In files in JSON syntax, indexes alone
+    are judged.
     See [splat expressions](https://developer.hashicorp.com/terraform/language/expressions/splat).
 
     Bad:
@@ -79,6 +87,12 @@ def legacy_index_syntax(module: TerraformModule) -> Findings:
             %{endfor~}
           EOT
         }
+    Bad: in JSON
+        -- main.tf.json --
+        {"output": {"id": {"value": "${aws_instance.web.0.id}"}}}
+    Fixed:
+        -- main.tf.json --
+        {"output": {"id": {"value": "${aws_instance.web[0].id}"}}}
     Good:
         output "id" {
           value = aws_instance.web[0].id
@@ -107,6 +121,23 @@ def legacy_index_syntax(module: TerraformModule) -> Findings:
             shown = file.text[step.start : step.end]
             what = "splat" if isinstance(step, hcl.Splat) else "index"
             yield at(place(file, step), f'{what} "{shown}" is in the legacy syntax', fix=fix)
+    yield from _indexes_in_json(module)
+
+
+def _indexes_in_json(module: TerraformModule) -> Iterator[Finding]:
+    for value, reference, shift in json_references(module):
+        steps = reference.steps
+        for number, step in enumerate(steps):
+            if not isinstance(step, hcl.Index) or not step.legacy:
+                continue
+            where, fix = value.location, None
+            key = hcl.literal(step.key)
+            if shift is not None:
+                span = Span(step.start + shift, step.end + shift)
+                where = where._replace(span=span)
+                if _is_movable(step, steps[:number], steps[number + 1 :]):
+                    fix = Fix(f"write [{key}]", (Edit(span, f"[{key}]"),))
+            yield at(where, f'index ".{key}" is in the legacy syntax', fix=fix)
 
 
 def _digits(file: SourceFile, step: hcl.Index) -> str:

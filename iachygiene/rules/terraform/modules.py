@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from iachygiene.model import Edit, Finding, Findings, Fix, Severity, Span, at
 from iachygiene.parse.terraform import Attribute, Block, TerraformModule
@@ -56,7 +56,7 @@ def git_source(source: str) -> GitSource | None:
 def unpinned_module_source(
     module: TerraformModule,
     *,
-    style: str = "flexible",
+    style: Literal["flexible", "semver"] = "flexible",
     default_branches: Sequence[str] = (),
 ) -> Findings:
     """A module comes from a repository without a fixed revision.
@@ -130,8 +130,6 @@ def unpinned_module_source(
           source = "git::${var.source}"
         }
     """
-    if style not in ("flexible", "semver"):
-        raise ValueError(f'style is "flexible" or "semver", not "{style}"')
     for call in module.of("module"):
         source = call.attributes.get("source")
         value = module.constant(source) if source else None

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from iachygiene import hcl
 from iachygiene.model import Location, SourceFile, Span
+from iachygiene.parse.json import Json
 from iachygiene.parse.terraform import TerraformFile, TerraformModule
 
 _N = TypeVar("_N", bound=hcl.Node)
@@ -39,6 +40,34 @@ def _walked(root: hcl.Node) -> dict[type, list[Any]]:
         found[type(node)].append(node)
         waiting += node.children()
     return found
+
+
+def json_references(
+    module: TerraformModule,
+) -> Iterator[tuple[Json, hcl.Reference, int | None]]:
+    """The references in texts of the files in JSON syntax, each with the text that holds it.
+
+    The number is what to add to a place in the reference to have its place in the file, None
+    where escapes in the text forbid to count.
+    """
+    for file in module.files:
+        if isinstance(file, TerraformFile):
+            continue
+        for value in file.root.walk():
+            text = value.text
+            if text is None or ("${" not in text and "%{" not in text):
+                continue
+            name = "E" * (len(text) + 1) if "EOT" in text else "EOT"
+            head = f"a = <<{name}\n"
+            try:
+                body = hcl.parse(f"{head}{text}\n{name}\n")
+            except hcl.HclError:
+                continue
+            plain = file.source.text[value.start + 1 : value.end - 1] == text
+            shift = value.start + 1 - len(head) if plain else None
+            for node in hcl.walk(body):
+                if isinstance(node, hcl.Reference):
+                    yield value, node, shift
 
 
 def place(file: SourceFile, node: hcl.Node) -> Location:

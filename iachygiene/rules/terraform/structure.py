@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Literal
+from functools import lru_cache
 
 from iachygiene.model import Findings, Location, Severity, at
 from iachygiene.parse.terraform import TerraformFile, TerraformModule
@@ -96,8 +96,9 @@ def _file_name(path: str) -> str:
 
 
 _FORMATS = {
-    "snake_case": re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*"),
-    "mixed_snake_case": re.compile(r"[a-zA-Z][a-zA-Z0-9]*(?:_[a-zA-Z0-9]+)*"),
+    "snake_case": re.compile(r"\A[a-z][a-z0-9]*(?:_[a-z0-9]+)*\Z"),
+    "mixed_snake_case": re.compile(r"\A[a-zA-Z][a-zA-Z0-9]*(?:_[a-zA-Z0-9]+)*\Z"),
+    "none": re.compile(""),
 }
 
 
@@ -111,14 +112,14 @@ _FORMATS = {
 def unconventional_name(
     configuration: TerraformModule,
     *,
-    format: Literal["snake_case", "mixed_snake_case", "none"] = "snake_case",
-    check: Literal["", "snake_case", "mixed_snake_case", "none"] = "",
-    data: Literal["", "snake_case", "mixed_snake_case", "none"] = "",
-    locals: Literal["", "snake_case", "mixed_snake_case", "none"] = "",
-    module: Literal["", "snake_case", "mixed_snake_case", "none"] = "",
-    output: Literal["", "snake_case", "mixed_snake_case", "none"] = "",
-    resource: Literal["", "snake_case", "mixed_snake_case", "none"] = "",
-    variable: Literal["", "snake_case", "mixed_snake_case", "none"] = "",
+    format: str = "snake_case",
+    check: str = "",
+    data: str = "",
+    locals: str = "",
+    module: str = "",
+    output: str = "",
+    resource: str = "",
+    variable: str = "",
 ) -> Findings:
     """A name is not written the way names are to be written.
 
@@ -129,7 +130,8 @@ def unconventional_name(
     judged, and the aliases of providers.
 
     Options:
-        format: `snake_case`, `mixed_snake_case`, or `none` for anything.
+        format: `snake_case`, `mixed_snake_case`, `none` for anything, or a regular expression
+            that begins with `^`.
         check: another format for the names of checks.
         data: another format for the names of data sources.
         locals: another format for the names of local values.
@@ -177,6 +179,14 @@ def unconventional_name(
         provider "aws" {
           alias = "US-east"
         }
+    Bad: an expression of one's own
+        -- .iachygiene.toml --
+        [rules.unconventional-name]
+        variable = "^[a-z]+(-[a-z]+)*$"
+        -- main.tf --
+        variable "bucket_name" {
+          type = string
+        }
     Good:
         resource "aws_s3_bucket" "access_logs_2" {
         }
@@ -194,6 +204,14 @@ def unconventional_name(
         output "Logs_Bucket" {
           value = 1
         }
+    Good: an expression of one's own, which says all there is to say
+        -- .iachygiene.toml --
+        [rules.unconventional-name]
+        variable = "^app-"
+        -- main.tf --
+        variable "app-Name" {
+          type = string
+        }
     Good: anything for one kind
         -- .iachygiene.toml --
         [rules.unconventional-name]
@@ -205,12 +223,22 @@ def unconventional_name(
     """
     formats = {"check": check, "data": data, "locals": locals, "module": module}
     formats |= {"output": output, "resource": resource, "variable": variable}
-    formats |= {"ephemeral": resource}
+    formats |= {"ephemeral": resource, "": format}
+    patterns = {kind: _pattern(wanted or format) for kind, wanted in formats.items()}
     for kind, name, place in _names(configuration):
-        wanted = formats.get(kind) or format
-        if wanted != "none" and not _FORMATS[wanted].fullmatch(name):
+        if not patterns.get(kind, patterns[""]).search(name):
             what = _KINDS.get(kind, kind)
-            yield at(place, f'{what} "{name}" is not in {wanted}', object=f"{what} {name}")
+            wanted = formats.get(kind) or format
+            how = f"does not match {wanted}" if wanted[0] == "^" else f"is not in {wanted}"
+            yield at(place, f'{what} "{name}" {how}', object=f"{what} {name}")
+
+
+@lru_cache(maxsize=32)
+def _pattern(format: str) -> re.Pattern[str]:
+    """The pattern of a format, or the one that it is."""
+    if format[:1] != "^" and format not in _FORMATS:
+        raise ValueError(f'a format is {", ".join(_FORMATS)} or begins with "^", not "{format}"')
+    return _FORMATS.get(format) or re.compile(format)
 
 
 _KINDS = {"data": "data source", "locals": "local value", "provider": "provider alias"}

@@ -6,7 +6,7 @@ from iachygiene import hcl
 from iachygiene.model import Findings, Location, Severity, at
 from iachygiene.parse.terraform import Attribute, TerraformModule
 from iachygiene.rule import rule
-from iachygiene.rules.terraform.nodes import nodes, place
+from iachygiene.rules.terraform.nodes import json_references, nodes, place
 from iachygiene.versions import Comparison, Version, allows, has_lower_bound, parse_constraint
 
 _CLOUDLESS = tuple(Version((1, 0, patch)) for patch in range(12))
@@ -157,8 +157,7 @@ def workspace_with_remote_backend(module: TerraformModule) -> Findings:
 
     Runs in Terraform Cloud then take place in a workspace that is always called `default`,
     whatever it is called outside. Later versions give the name. Judged where the module has
-    a backend `remote` and `required_version` admits a version 1.0. Expressions in files in
-    JSON syntax are not looked into.
+    a backend `remote` and `required_version` admits a version 1.0.
 
     Bad:
         terraform {
@@ -168,6 +167,12 @@ def workspace_with_remote_backend(module: TerraformModule) -> Findings:
         }
         locals {
           name = "logs-${terraform.workspace}"
+        }
+    Bad: in JSON
+        -- main.tf.json --
+        {
+          "terraform": {"required_version": "~> 1.0.0", "backend": {"remote": {}}},
+          "locals": {"name": "logs-${terraform.workspace}"}
         }
     Good: later versions
         terraform {
@@ -224,8 +229,10 @@ def workspace_with_remote_backend(module: TerraformModule) -> Findings:
         return
     if not any(all(allows(one, version) for one in constraints) for version in _CLOUDLESS):
         return
+    message = "terraform.workspace is always default in Terraform 1.0"
     for file, reference in nodes(module, hcl.Reference):
         if reference.path[:2] == ("terraform", "workspace"):
-            yield at(
-                place(file, reference), "terraform.workspace is always default in Terraform 1.0"
-            )
+            yield at(place(file, reference), message)
+    for value, reference, _ in json_references(module):
+        if reference.path[:2] == ("terraform", "workspace"):
+            yield at(value, message)
