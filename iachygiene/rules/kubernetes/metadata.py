@@ -346,58 +346,6 @@ def system_namespace(manifest: Manifest) -> Findings:
             yield at(node.location, message, object=pod.object, aliases=aliases)
 
 
-@rule("K8S918", Manifest, Severity.INFO, default="off", aliases=("kube-linter:sorted-keys",))
-def unsorted_keys(manifest: Manifest) -> Findings:
-    """The keys of a mapping are not in alphabetical order.
-
-    A matter of taste: sorted keys make two manifests easy to compare, and hide that
-    `apiVersion`, `kind` and `metadata` come first everywhere else.
-
-    Bad:
-        apiVersion: v1
-        metadata: {name: web}
-        kind: ConfigMap
-    Good:
-        apiVersion: v1
-        data: {format: json, level: info}
-        kind: ConfigMap
-        metadata: {name: web}
-    """
-    seen: set[int] = set()
-    for one in manifest.objects:
-        pending: list[Mapping] = [one.root]
-        while pending:
-            mapping = pending.pop()
-            if id(mapping) in seen:
-                continue
-            seen.add(id(mapping))
-            children = mapping.children
-            last = ""
-            for key in children[::2]:
-                if type(key) is Scalar:
-                    if key.text < last:
-                        message = f'"{key.text}" stands after "{last}"'
-                        yield at(key.location, message, object=one.object)
-                        break
-                    last = key.text
-            for value in children[1::2]:
-                if type(value) is Mapping:
-                    pending.append(value)
-                elif type(value) is not Scalar:
-                    pending += _mappings(value)
-
-
-def _mappings(node: object) -> list[Mapping]:
-    """The mappings in a list, and in lists in it."""
-    found: list[Mapping] = []
-    for child in getattr(node, "children", ()):
-        if type(child) is Mapping:
-            found.append(child)
-        elif type(child) is not Scalar:
-            found += _mappings(child)
-    return found
-
-
 @rule("K8S919", Manifest, Severity.WARNING)
 def namespace_on_cluster_scoped(manifest: Manifest) -> Findings:
     """An object that belongs to no namespace names one.
