@@ -209,10 +209,11 @@ def _repository(root: str, kinds: Mapping[str, int]) -> Iterator[Row]:
 
 def _hook(root: str) -> tuple[str, str, str]:
     """Whether the hook is configured and whether git starts it."""
-    from iachygiene.commands.init import FILE, Refused, has_hook
+    from iachygiene.commands.init import configured_hook
+    from iachygiene.precommit import FILE, Refused
 
     try:
-        if not has_hook(root):
+        if not configured_hook(root):
             return "not configured", "note", "`iachygiene init` adds it"
     except Refused as reason:
         return f"{FILE} is not usable", "note", str(reason)
