@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iachygiene.discover import Discovered, Focus, Listing, discover, is_touched, units_around
 from iachygiene.files import Stored, Tree
-from iachygiene.judge import Rules, Verdict, empty_verdict, judge, report_trouble
+from iachygiene.judge import Rules, Verdict, empty_verdict, judge, judge_late, report_trouble
 from iachygiene.model import Job, Result, SourceFile, Span
 from iachygiene.progress import Progress
 from iachygiene.settle import Settled, settle, sources_of, unjudged_files
@@ -31,7 +31,8 @@ class Options(NamedTuple):
     the clock's. `baselines` hold findings that are known. `added` are the lines that findings
     have to touch, by path, None for any. `deleted` are files that are gone: what was judged
     with them is in focus. `stored` and `closed` are those of the tree.
-    `cache` is the folder of verdicts of earlier runs, "" for none.
+    `cache` is the folder of verdicts of earlier runs, "" for none. `timeout` in seconds
+    bounds the judging, 0 for no bound: what is not done by then is not checked.
     """
 
     focus: Focus = Focus()
@@ -52,6 +53,7 @@ class Options(NamedTuple):
     stored: Stored | None = None
     closed: bool = False
     cache: str = ""
+    timeout: float = 0
 
 
 class Scan(NamedTuple):
@@ -111,6 +113,8 @@ def run(
     listed_at = perf_counter()
     programs.start(touched, rules)
     progress.say("checking", len(touched))
+    if options.timeout:
+        rules.deadline = started + options.timeout
     verdicts = _known_or_judged(touched, tree, rules, options.workers, progress, cache)
     linked = _facts_elsewhere(found.jobs, touched, tree, rules, cache)
     if cache:
@@ -200,7 +204,9 @@ def judge_all(
         return judge_in_workers(jobs, tree, rules, count, progress)
     verdicts = []
     for job in jobs:
-        verdicts.append(judge(job, tree, rules, timeout=rules.config.unit_timeout))
+        late = rules.is_late
+        judged = judge_late(job) if late else judge(job, tree, rules, timeout=rules.unit_timeout)
+        verdicts.append(judged)
         progress.done += 1
     return verdicts
 

@@ -173,7 +173,8 @@ def exit_code(result: Result, fail_on: Severity | None, *, strict: bool = False)
         for tool in result.tools
         if tool.required or strict
     )
-    if result.crashes or broken or absent or (strict and result.unchecked):
+    late = any(one.why == "timeout" for one in result.unchecked)
+    if result.crashes or broken or absent or late or (strict and result.unchecked):
         return 3
     return 3 if strict and not result.counts else 0
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
 from iachygiene.files import Tree
-from iachygiene.judge import Rules, Verdict, empty_verdict, judge, report_unfinished
+from iachygiene.judge import Rules, Verdict, empty_verdict, judge, judge_late, report_unfinished
 from iachygiene.model import (
     Comment,
     Crash,
@@ -72,6 +72,9 @@ def judge_in_workers(
             worker = _Worker(tree, rules)
             while (batch := waiting.get()) is not None:
                 for index in batch:
+                    if rules.is_late:
+                        verdicts[index] = judge_late(jobs[index])
+                        continue
                     worker, verdicts[index] = _asked_twice(worker, jobs[index], tree, rules)
                     progress.done += 1
             worker.stop()
