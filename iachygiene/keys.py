@@ -262,6 +262,11 @@ SETTINGS: Mapping[str, Mapping[str, Key]] = {
             "static",
             "judge kustomizations by their files, or by what kustomize or kubectl build of them",
         ),
+        "partial-objects": Key(
+            choice("partial", "whole"),
+            "partial",
+            "take what lacks parts for a part of an object, or judge it as other tools do",
+        ),
         "helm-values": Key(GLOBS, [], "more files of values for charts, relative to the chart"),
         "crd-paths": Key(GLOBS, [], "files with definitions of custom resources"),
     },

@@ -13,7 +13,7 @@ from posixpath import basename, dirname
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from iachygiene.image import ImageRef, parse_image
-from iachygiene.model import Broken, Comment, Job, Location, Trouble, Unchecked
+from iachygiene.model import Broken, Comment, Job, Location, SourceFile, Trouble, Unchecked
 from iachygiene.parse import kustomize, yaml
 from iachygiene.parse.kustomize import (
     KUSTOMIZATIONS,
@@ -307,6 +307,12 @@ def _has_patch_directive(root: yaml.Mapping) -> bool:
     )
 
 
+def _empty_template(file: SourceFile) -> yaml.Mapping:
+    template = yaml.Mapping(file, 0, None)
+    template.children = [yaml.Scalar(file, 0, 0, "spec", "", None), yaml.Mapping(file, 0, None)]
+    return template
+
+
 def _is_incomplete(owner: Object, pod: Pod) -> bool:
     """Whether a workload lacks what no whole one can: something has to add it."""
     if owner.kind == "Rollout" and owner.get("spec", "workloadRef") is not None:
@@ -337,6 +343,7 @@ class Manifest:
         stream: yaml.Stream,
         overlay: Overlay = NO_OVERLAY,
         catalog: Catalog | None = None,
+        all_whole: bool = False,
     ) -> None:
         self._catalog = catalog
         self._violations: list[tuple[Object, Violation]] | None = None
@@ -355,12 +362,15 @@ class Manifest:
                 self.objects.append(owner)
                 carrier = CARRIERS.get((owner.group, kind))
                 template = root.mapping(*carrier.template) if carrier else None
+                if carrier and template is None and all_whole:
+                    template = _empty_template(stream.file)
                 if carrier and template:
                     pod = Pod(owner, template, carrier)
                     owner.partial = owner.partial or _is_incomplete(owner, pod)
                     self.pods.append(pod)
                 elif carrier and owner.get("spec", "workloadRef") is None:
                     owner.partial = True
+                owner.partial = owner.partial and not all_whole
 
     @property
     def location(self) -> Location:
@@ -777,8 +787,9 @@ def _units(
     overlays = kustomize.overlays(kustomizations)
     catalog = _catalog(job, tree, streams)
     built = kustomize.included(kustomizations, job.settings.get("built", ()))
+    all_whole = job.settings.get("partial-objects") == "whole"
     manifests = {
-        path: Manifest(stream, overlays.get(path, NO_OVERLAY), catalog)
+        path: Manifest(stream, overlays.get(path, NO_OVERLAY), catalog, all_whole)
         for path, stream in streams.items()
         if path not in built
         if path in overlays
