@@ -1,4 +1,4 @@
-"""The keys of mappings: written twice, read as a boolean, out of order."""
+"""The keys of mappings: written twice, read as a boolean."""
 
 from __future__ import annotations
 
@@ -112,36 +112,3 @@ def ambiguous_boolean_key(manifest: Manifest) -> Findings:
                     object=owner,
                     fix=None if key.tag else quoted,
                 )
-
-
-@rule("K8S918", Manifest, Severity.INFO, default="off", aliases=("kube-linter:sorted-keys",))
-def unsorted_keys(manifest: Manifest) -> Findings:
-    """The keys of a mapping are not in the order of their bytes.
-
-    A fixed order keeps differences between versions of a manifest small. Upper case letters
-    come before lower case ones.
-
-    Bad:
-        apiVersion: v1
-        kind: ConfigMap
-        metadata: {name: web, labels: {app: web}}
-        data: {A: "1"}
-    Good:
-        apiVersion: v1
-        data: {A: "1", a: "2"}
-        kind: ConfigMap
-        metadata: {labels: {app: web}, name: web}
-    """
-    for owner, mapping in manifest.mappings:
-        keys = [key for key in mapping.children[::2] if type(key) is Scalar and key.text]
-        if not owner or len(keys) < 2:
-            continue
-        for key, sorted_key in zip(keys, sorted(keys, key=_bytes), strict=True):
-            if key.text != sorted_key.text:
-                message = f'"{sorted_key.text}" comes before "{key.text}" in a sorted mapping'
-                yield at(key, message, object=owner)
-                break
-
-
-def _bytes(key: Scalar) -> bytes:
-    return key.text.encode(errors="surrogatepass")
