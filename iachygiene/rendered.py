@@ -58,7 +58,7 @@ class Rendering:
         if not charts and not built:
             return
         if jobs:
-            self._settings["definitions"] = jobs[0].settings.get("definitions", ())
+            self._settings["definitions"] = jobs[0].settings.get("definitions", {})
         from threading import Thread
 
         self._thread = Thread(target=self._run, args=(sorted(charts), built), daemon=True)

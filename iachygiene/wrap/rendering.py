@@ -175,7 +175,7 @@ def _rendered(
     stdout: bytes, directory: str, tree: Tree, settings: Mapping[str, Any], split: Any
 ) -> Rendered:
     """The objects in the output; raises `Broken` where it is no YAML."""
-    version, definitions = settings.get("version", ""), settings.get("definitions", ())
+    version, definitions = settings.get("version", ""), settings.get("definitions", {})
     catalog = Catalog(version, definitions, tree, directory)
     manifests = []
     for path, text in split(stdout.decode(errors="replace"), directory, tree).items():
