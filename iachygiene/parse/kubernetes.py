@@ -91,7 +91,8 @@ _UNKNOWN = re.compile(
 )
 _JINJA_LINE = re.compile(r"^[ \t]*\{%", re.MULTILINE)
 _BRACED_NAME = re.compile(r"\{[A-Z][A-Z0-9_]*\}", re.ASCII)
-_DEFINED_KIND = re.compile(rb"""kind['"]?: ?['"]?([A-Z][A-Za-z0-9]*)""")
+_GROUP = re.compile(rb"""group['"]?: ?['"]?([a-z0-9][a-z0-9.-]*)""")
+_KIND = re.compile(rb"""kind['"]?: ?['"]?([A-Z][A-Za-z0-9]*)""")
 _ASSERTION = re.compile(r"(?:^|/)[0-9]+-(?:assert|errors)\.ya?ml$")
 """Files of kuttl's tests: the parts of objects that have to be there, or must not be."""
 
@@ -665,7 +666,7 @@ def _nearest_above(directory: str, known: Collection[str]) -> str:
 def _definitions(
     paths: Iterable[str], tree: Tree, settings: Mapping[str, Any]
 ) -> dict[str, list[tuple[int, str]]]:
-    """Size and path of the files that seem to define a custom resource, by its kind.
+    """Size and path of the files that seem to define a custom resource, by group and kind.
 
     They are those of the scan and those of `crd-paths`.
     """
@@ -682,9 +683,19 @@ def _definitions(
         except Broken:
             continue  # reported where it is judged
         if b"CustomResourceDefinition" in data:
-            for kind in set(_DEFINED_KIND.findall(data)):
-                found[kind.decode()].append((len(data), path))
+            for kind in sorted(set(_defined_kinds(data))):
+                found[kind].append((len(data), path))
     return dict(found)
+
+
+def _defined_kinds(data: bytes) -> Iterator[str]:
+    """The kinds, as "group/kind", that the definitions in a file may be of; no parsing yet."""
+    for document in data.split(b"\n---"):
+        if b"CustomResourceDefinition" in document:
+            groups = set(_GROUP.findall(document))
+            for kind in set(_KIND.findall(document)):
+                for group in groups:
+                    yield f"{group.decode()}/{kind.decode()}"
 
 
 class _Joined:

@@ -24,7 +24,7 @@ class Catalog:
     """The schemas for the manifests of one job.
 
     `definitions` are size and path of files of the scan that seem to define a custom
-    resource, by its kind; `roots` such definitions that are in the job itself.
+    resource, by group and kind; `roots` such definitions that are in the job itself.
     """
 
     __slots__ = ("_custom", "_definitions", "_directory", "_tree", "release", "roots")
@@ -62,7 +62,8 @@ class Catalog:
         found = _defined(self.roots).get((api_version, kind))
         if found is not None or self._tree is None:
             return found
-        for _, path in sorted(self._definitions.get(kind, ()), key=self._order):
+        name = f"{api_version.rpartition('/')[0]}/{kind}"
+        for _, path in sorted(self._definitions.get(name, ()), key=self._order):
             try:
                 found = _read(path, self._tree).get((api_version, kind))
             except Broken:
