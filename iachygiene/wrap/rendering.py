@@ -70,13 +70,9 @@ def charts(
 
 
 def kustomizations(
-    directories: Sequence[str], tree: Tree, program: Program | None, settings: Mapping[str, Any]
+    directories: Sequence[str], tree: Tree, program: Program, settings: Mapping[str, Any]
 ) -> Iterator[Rendered | ToolStatus | Unchecked]:
     """Build kustomizations."""
-    if program is None:
-        run = KUSTOMIZE.missing(tree.root)
-        yield _status(KUSTOMIZE_CHECK, [run], len(directories), required=True)
-        return
 
     def render(directory: str) -> _Answer:
         return _kustomization(directory, tree, program, settings)

@@ -101,7 +101,7 @@ def test_a_path_is_missing_where_neither_file_nor_directory_is(tmp_path: Path) -
 def test_manifest_that_nothing_lists_is_unlisted() -> None:
     files = {
         "kustomization.yaml": "resources: [a.yaml]\npatches: [{path: p.yaml}]\n",
-        **{name: POD for name in ("a.yaml", "b.yaml", "p.yaml", "sub/c.yaml")},
+        **dict.fromkeys(("a.yaml", "b.yaml", "p.yaml", "sub/c.yaml"), POD),
     }
     (found,) = kustomizations(files).values()
     assert [place.path for place in found.unlisted] == ["b.yaml"]

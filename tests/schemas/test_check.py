@@ -118,9 +118,7 @@ def test_value_that_fits(schema: dict[str, Any], text: str) -> None:
         (of({"type": "array", "maxItems": 1, "items": {}}), "a: [1, 2]", "invalid", "[1, 2]"),
     ],
 )
-def test_value_that_does_not_fit(
-    schema: dict[str, Any], text: str, kind: str, where: str
-) -> None:
+def test_value_that_does_not_fit(schema: dict[str, Any], text: str, kind: str, where: str) -> None:
     (found,) = violations(schema, text)
     assert (found.kind, text[slice(*found.location.span)]) == (kind, where)
 
