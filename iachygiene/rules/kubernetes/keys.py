@@ -1,10 +1,10 @@
-"""The keys of mappings: written twice, read as a boolean."""
+"""The keys of mappings: written twice, read as a boolean, out of order."""
 
 from __future__ import annotations
 
 from iachygiene.model import Edit, Findings, Fix, Severity, at
 from iachygiene.parse.kubernetes import Manifest
-from iachygiene.parse.yaml import BOOLEANS, Scalar
+from iachygiene.parse.yaml import BOOLEANS, Mapping, Scalar, walk
 from iachygiene.rule import rule
 
 _WORDS = frozenset(word for word in BOOLEANS if word.lower() not in ("true", "false"))
@@ -96,3 +96,39 @@ def ambiguous_boolean_key(manifest: Manifest) -> Findings:
                     object=owner,
                     fix=None if key.tag else quoted,
                 )
+
+
+@rule("K8S918", Manifest, Severity.INFO, default="off", aliases=("kube-linter:sorted-keys",))
+def unsorted_keys(manifest: Manifest) -> Findings:
+    """The keys of a mapping are not in the order of their bytes.
+
+    A fixed order keeps differences between versions of a manifest small. Upper case letters
+    come before lower case ones.
+
+    Bad:
+        apiVersion: v1
+        kind: ConfigMap
+        metadata: {name: web, labels: {app: web}}
+        data: {A: "1"}
+    Good:
+        apiVersion: v1
+        data: {A: "1", a: "2"}
+        kind: ConfigMap
+        metadata: {labels: {app: web}, name: web}
+    """
+    seen: set[int] = set()
+    for one in manifest.objects:
+        for mapping in walk(one.root):
+            if type(mapping) is not Mapping or id(mapping) in seen:
+                continue
+            seen.add(id(mapping))
+            keys = [key for key in mapping.children[::2] if type(key) is Scalar and key.text]
+            for key, sorted_key in zip(keys, sorted(keys, key=_bytes), strict=True):
+                if key.text != sorted_key.text:
+                    message = f'"{sorted_key.text}" comes before "{key.text}" in a sorted mapping'
+                    yield at(key, message, object=one.object)
+                    break
+
+
+def _bytes(key: Scalar) -> bytes:
+    return key.text.encode(errors="surrogatepass")
