@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from iachygiene.discover import Discovered, Focus, Listing, discover, is_touched, units_around
 from iachygiene.files import Stored, Tree
 from iachygiene.judge import Rules, Verdict, empty_verdict, judge, report_trouble
-from iachygiene.model import Job, Result, SourceFile, Span
+from iachygiene.linking import elsewhere, links_of
+from iachygiene.model import Job, Result, SourceFile, Span, Unchecked
 from iachygiene.progress import Progress
 from iachygiene.settle import Settled, settle, sources_of, unjudged_files
 
 if TYPE_CHECKING:
     from iachygiene.baseline import Baseline, Matched
     from iachygiene.config import Config
-
-_LINKED = frozenset(("compose", "dockerfile", "kubernetes"))
 
 
 class Options(NamedTuple):
@@ -98,7 +97,10 @@ def run(
     rules = Rules(config, linking=config.wants_language("project"))
     programs = Programs(tree, config, options)
     found = survey(tree, listing, config, options, programs.settings)
-    rules.linking = rules.linking and any(job.kind == "compose" for job in found.jobs)
+    links = None
+    if rules.linking:
+        images = config.settings("project").get("images", {})
+        rules.linking, links = links_of(found.jobs, listing.paths, images)
     around = units_around(options.deleted, found.jobs)
     if around and options.focus != Focus():
         wider = options.focus._replace(files=options.focus.files | around)
@@ -108,7 +110,7 @@ def run(
     programs.start(touched, rules)
     progress.say("checking", len(touched))
     verdicts = judge_all(touched, tree, rules, options.workers, progress)
-    linked = _facts_elsewhere(found.jobs, touched, tree, rules)
+    linked = _facts_elsewhere(found.jobs, touched, links, tree, rules)
     whole = _judge_tree(found, listing, tree, rules, options)
     progress.say("waiting for terraform")
     said = programs.finish(rules)
@@ -198,14 +200,20 @@ def judge_all(
 
 
 def _facts_elsewhere(
-    jobs: Sequence[Job], touched: Sequence[Job], tree: Tree, rules: Rules
+    jobs: Sequence[Job], touched: Sequence[Job], links: Job | None, tree: Tree, rules: Rules
 ) -> list[Verdict]:
     """The facts of jobs out of focus, where rules across languages have a use for them."""
-    if len(touched) == len(jobs) or not rules.linking:
+    if not rules.linking:
         return []
-    judged = {id(job) for job in touched}
-    wanted = [job for job in jobs if job.kind in _LINKED and id(job) not in judged]
-    return [judge(job, tree, rules, facts_only=True) for job in wanted]
+    wanted, complete = elsewhere(jobs, touched)
+    found = [judge(job, tree, rules, facts_only=True) for job in wanted]
+    if links is not None:
+        found.append(judge(links, tree, rules, facts_only=True))
+    if not complete:
+        left_out = empty_verdict()
+        left_out.unchecked.append(Unchecked("manifests", "size", "not read for their facts"))
+        found.append(left_out)
+    return found
 
 
 def _judge_tree(

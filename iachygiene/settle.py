@@ -179,11 +179,12 @@ def exit_code(result: Result, fail_on: Severity | None, *, strict: bool = False)
 
 def _judge_project(verdicts: Iterable[Verdict], rules: Rules) -> Verdict:
     verdict = empty_verdict()
-    facts = [fact for one in verdicts for fact in one.facts]
+    seen = list(verdicts)
+    facts = [fact for one in seen for fact in one.facts]
     if facts:
         from iachygiene.parse.project import Project
 
-        project = Project(facts)
+        project = Project(facts, complete=not any(one.unchecked for one in seen))
         for rule in rules.of("project").get(Project, ()):
             run_rule(rule, project, "", rules.config, verdict)
     return verdict
