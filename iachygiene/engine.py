@@ -211,7 +211,7 @@ def _facts_elsewhere(
         found.append(judge(links, tree, rules, facts_only=True))
     if not complete:
         left_out = empty_verdict()
-        left_out.unchecked.append(Unchecked("manifests", "size", "not read for their facts"))
+        left_out.unchecked.append(Unchecked("", "size", "manifests not read for their facts"))
         found.append(left_out)
     return found
 

@@ -184,7 +184,10 @@ def _judge_project(verdicts: Iterable[Verdict], rules: Rules) -> Verdict:
     if facts:
         from iachygiene.parse.project import Project
 
-        project = Project(facts, complete=not any(one.unchecked for one in seen))
+        unread = [
+            each.what for one in seen for each in one.unchecked if each.why in ("template", "size")
+        ]
+        project = Project(facts, unread)
         for rule in rules.of("project").get(Project, ()):
             run_rule(rule, project, "", rules.config, verdict)
     return verdict

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def facts_of(compose: ComposeFile) -> Iterator[Fact]:
     """The facts of a Compose project."""
     for service in compose.services.values():
-        yield NameFact(service.name, (), False)
+        yield NameFact(service.location.path, service.name, (), False)
         image = known_image(service)
         yield from _build(service, image)
         if service.complete and "provider" not in service.node:
@@ -67,6 +67,8 @@ def _ports(compose: ComposeFile, service: Service, image: ImageRef | None) -> It
     target = build.target if build else ""
     if build is not None and (dockerfile is None or "$" in target):
         return
+    if "command" in service.node or "entrypoint" in service.node:
+        return  # another program than the Dockerfile's may listen elsewhere
     name = image.name if image and build is None else ""
     for port in service.ports if name or dockerfile else ():
         if port.target and port.location.path in compose.paths and port.protocol == "tcp":

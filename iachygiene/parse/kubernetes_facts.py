@@ -22,7 +22,7 @@ def facts_of(manifest: Manifest) -> Iterator[Fact]:
     for owner in manifest.objects:
         if owner.name and not owner.partial:
             service = (owner.group, owner.kind) == ("", "Service")
-            yield NameFact(owner.name, tuple(sorted(owner.namespaces)), service)
+            yield NameFact(manifest.file.path, owner.name, tuple(sorted(owner.namespaces)), service)
         if owner.kind == "ConfigMap" and owner.group == "":
             yield from _config_hosts(owner)
     for pod in manifest.pods:
@@ -50,7 +50,7 @@ def facts_of_set(manifests: ManifestSet) -> Iterator[Fact]:
         for pod in manifests.selected_by(service, wanted):
             containers = [one for one in pod.containers if one.kind == "container"]
             image = _known_image(containers[0]) if len(containers) == 1 else None
-            if image is None or pod.partial:
+            if image is None or pod.partial or _is_told(containers[0]):
                 continue
             for port in ports.mappings():
                 node = port.scalar("targetPort") or port.scalar("port")
@@ -89,7 +89,7 @@ def _container(container: Container, image: ImageRef, pod: Pod) -> ContainerFact
 
 def _ports(container: Container, image: ImageRef, pod: Pod) -> Iterator[PortFact]:
     ports = container.node.sequence("ports")
-    if pod.partial or container.kind != "container" or ports is None:
+    if pod.partial or container.kind != "container" or ports is None or _is_told(container):
         return
     for port in ports.mappings():
         node = port.scalar("containerPort")
@@ -98,6 +98,11 @@ def _ports(container: Container, image: ImageRef, pod: Pod) -> Iterator[PortFact
             yield PortFact(
                 node.location, container.object, image.name, "", "", number, number, "declared"
             )
+
+
+def _is_told(container: Container) -> bool:
+    """Whether it runs something else than its image says, which may listen elsewhere."""
+    return "command" in container.node or "args" in container.node
 
 
 def _is_tcp(port: yaml.Mapping) -> bool:

@@ -111,11 +111,12 @@ class HostFact(NamedTuple):
 
 
 class NameFact(NamedTuple):
-    """A name that something in the project goes by. `namespaces` are those it may be in.
+    """A name that something in a file goes by. `namespaces` are those it may be in.
 
     `service` says that it is the DNS name of a Service.
     """
 
+    path: str
     name: str
     namespaces: tuple[str, ...]
     service: bool
@@ -227,14 +228,14 @@ class Link(NamedTuple):
 class Project:
     """All facts of a scan; the unit of the rules across languages.
 
-    It is not `complete` where some files could not be looked at: what seems to be missing may
-    be there.
+    `unread` are files and directories that could not be looked at: what seems to be missing
+    may be there.
     """
 
-    __slots__ = ("_builds", "_facts", "_finals", "_stages", "complete")
+    __slots__ = ("_builds", "_facts", "_finals", "_stages", "_unread")
 
-    def __init__(self, facts: Iterable[Fact], *, complete: bool = True) -> None:
-        self.complete = complete
+    def __init__(self, facts: Iterable[Fact], unread: Iterable[str] = ()) -> None:
+        self._unread = {side_tree(f"{path}/") for path in unread}
         self._facts: dict[type[Any], list[Any]] = defaultdict(list)
         for fact in facts:
             self._facts[type(fact)].append(fact)
@@ -244,6 +245,10 @@ class Project:
         for build in self.builds:
             if build.image:
                 self._builds[build.image].append(build)
+
+    def is_whole(self, tree: str) -> bool:
+        """Whether every file of a test or example tree, or of all the rest, was looked at."""
+        return tree not in self._unread
 
     def of(self, kind: type[Any]) -> list[Any]:
         """The facts of one type."""

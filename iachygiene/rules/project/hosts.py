@@ -78,35 +78,40 @@ def unknown_service_host(project: Project) -> Findings:
           SEARCH: http://search.example.com:9200
           CACHE: redis:6379
     """
-    if not project.complete:
-        return
+    names: dict[str, list[NameFact]] = defaultdict(list)
+    hosts: dict[str, list[HostFact]] = defaultdict(list)
+    for name in project.of(NameFact):
+        names[side_tree(name.path)].append(name)
+    for host in project.of(HostFact):
+        hosts[side_tree(host.location.path)].append(host)
+    for tree, some in hosts.items():
+        if project.is_whole(tree):
+            yield from _unknown(some, names[tree])
+
+
+def _unknown(named: list[HostFact], names: list[NameFact]) -> Findings:
+    """The hosts of one tree that nothing in it goes by."""
+    known = {one.name for one in names}
     services: dict[str, set[str]] = defaultdict(set)
-    names: set[str] = set()
-    spaces: set[str] = set()
-    for one in project.of(NameFact):
-        names.add(one.name)
-        if one.service:
-            services[one.name].update(one.namespaces)
-            spaces.update(one.namespaces)
-    hosts = [one for one in project.of(HostFact) if _is_inside(one.host, spaces)]
+    for name in names:
+        if name.service:
+            services[name.name].update(name.namespaces)
+    spaces = {space for there in services.values() for space in there}
+    hosts = [one for one in named if _is_inside(one.host, spaces)]
     resolving = {one.host for one in hosts if _split(one.host)[0] in services}
     for one in hosts:
-        name, space = _split(one.host)
-        if name in services:
-            there = services[name]
+        wanted, space = _split(one.host)
+        if wanted in services:
+            there = services[wanted]
             if space and "" not in there and space not in there and _others(resolving, one.host):
                 shown = ", ".join(f'"{text}"' for text in sorted(there))
-                message = f'"{one.host}": the Service "{name}" is in {shown}'
+                message = f'"{one.host}": the Service "{wanted}" is in {shown}'
                 yield at(one.location, message, object=one.object)
-        elif name not in names and resolving:
-            near = [other for other in services if _is_misspelled(name, other)]
-            if len(near) == 1 and not _in_side_tree(one):
-                message = f'no Service is called "{name}", perhaps "{near[0]}"'
+        elif wanted not in known and resolving:
+            near = [other for other in services if _is_misspelled(wanted, other)]
+            if len(near) == 1:
+                message = f'no Service is called "{wanted}", perhaps "{near[0]}"'
                 yield at(one.location, message, object=one.object)
-
-
-def _in_side_tree(one: HostFact) -> bool:
-    return bool(side_tree(one.location.path))
 
 
 def _others(resolving: set[str], host: str) -> bool:

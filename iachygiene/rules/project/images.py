@@ -181,7 +181,8 @@ def port_not_exposed(project: Project) -> Findings:
     EXPOSE says where the program listens. Where a container's `containerPort`, a Service's
     `targetPort` or a published port names another one, mostly one of the two has been changed
     and the other forgotten: connections are refused. Only images are judged whose Dockerfile
-    is known and has an EXPOSE.
+    is known and has an EXPOSE, and containers without a command of their own; ports of
+    debuggers are silent.
 
     Bad:
         -- compose.yaml --
@@ -253,20 +254,24 @@ def port_not_exposed(project: Project) -> Findings:
         if stage is None or not exposed or None in exposed or _BRINGS_PORTS.search(stage.base):
             continue
         ranges = [one for one in exposed if one is not None]
-        missing = port.first
         if any(first <= port.first and port.last <= last for first, last in ranges):
             continue
-        if port.last != port.first or (port.location, stage.dockerfile) in told:
+        if (
+            port.last != port.first
+            or port.first in _DEBUGGERS
+            or (port.location, stage.dockerfile) in told
+        ):
             continue
         told.add((port.location, stage.dockerfile))
         shown = ", ".join(text.partition("/")[0] for text in stage.ports)
-        message = f"port {missing} is {port.what}, the image's Dockerfile exposes {shown}"
+        message = f"port {port.first} is {port.what}, the image's Dockerfile exposes {shown}"
         related = [stage.location.labelled("built here")]
         if build is not None:
             related.append(build.location)
         yield at(port.location, message, object=port.object, related=related)
 
 
+_DEBUGGERS = frozenset((9229, 5005, 5678, 40000, 2345, 9003, 35729, 24678))
 _BRINGS_PORTS = re.compile(
     r"(?:^|/)(?:nginx|httpd|caddy|traefik|haproxy|postgres|mysql|mariadb|mongo|redis|rabbitmq"
     r"|wordpress|nextcloud|tomcat|jetty|grafana|prometheus|elasticsearch|kibana|vault|consul"
