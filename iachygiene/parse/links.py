@@ -173,10 +173,11 @@ def _bake(file: SourceFile) -> Iterator[Fact]:
             continue
         known = all(isinstance(text, str) for text in texts.values())
         for item in tags.items if known else ():
-            tag = hcl.literal(item)
             place = Location(file.path, Span(item.start, item.end))
-            if isinstance(tag, str):
-                yield from _baked(file, place, tag, texts)
+            written = file.text[item.start : item.end]
+            # What a variable stands for matters in the name alone.
+            if isinstance(item, hcl.Template) and written.startswith('"'):
+                yield from _baked(file, place, written.strip('"'), texts)
 
 
 def _baked(file: SourceFile, place: Location, tag: str, texts: dict[str, object]) -> Iterator[Fact]:
