@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from iachygiene.discover import Discovered, Focus, Listing, discover, is_touched, units_around
 from iachygiene.files import Stored, Tree
 from iachygiene.judge import Rules, Verdict, empty_verdict, judge, judge_late, report_trouble
-from iachygiene.model import Job, Result, SourceFile, Span
+from iachygiene.linking import elsewhere, links_of
+from iachygiene.model import Job, Result, SourceFile, Span, Unchecked
 from iachygiene.progress import Progress
 from iachygiene.settle import Settled, settle, sources_of, unjudged_files
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from iachygiene.baseline import Baseline, Matched
     from iachygiene.cache import Cache
     from iachygiene.config import Config
-
-_LINKED = frozenset(("compose", "dockerfile", "kubernetes"))
 
 
 class Options(NamedTuple):
@@ -104,7 +103,10 @@ def run(
     programs = Programs(tree, config, options)
     cache = _cache(tree, config, options)
     found = survey(tree, listing, config, options, programs.settings, cache)
-    rules.linking = rules.linking and any(job.kind == "compose" for job in found.jobs)
+    links = None
+    if rules.linking:
+        images = config.settings("project").get("images", {})
+        rules.linking, links = links_of(found.jobs, listing.paths, images)
     around = units_around(options.deleted, found.jobs)
     if around and options.focus != Focus():
         wider = options.focus._replace(files=options.focus.files | around)
@@ -116,7 +118,7 @@ def run(
     if options.timeout:
         rules.deadline = started + options.timeout
     verdicts = _known_or_judged(touched, tree, rules, options.workers, progress, cache)
-    linked = _facts_elsewhere(found.jobs, touched, tree, rules, cache)
+    linked = _facts_elsewhere(found.jobs, touched, links, tree, rules, cache)
     if cache:
         cache.write(found.jobs)
     whole = _judge_tree(found, listing, tree, rules, options)
@@ -247,20 +249,27 @@ def _known_or_judged(
 def _facts_elsewhere(
     jobs: Sequence[Job],
     touched: Sequence[Job],
+    links: Job | None,
     tree: Tree,
     rules: Rules,
     cache: Cache | None,
 ) -> list[Verdict]:
     """The facts of jobs out of focus, where rules across languages have a use for them."""
-    if len(touched) == len(jobs) or not rules.linking:
+    if not rules.linking:
         return []
-    judged = {id(job) for job in touched}
-    wanted = [job for job in jobs if job.kind in _LINKED and id(job) not in judged]
+    wanted, complete = elsewhere(jobs, touched)
     known = cache.find(wanted, linking=True) if cache else [None] * len(wanted)
-    return [
+    found = [
         verdict or judge(job, tree, rules, facts_only=True)
         for job, verdict in zip(wanted, known, strict=True)
     ]
+    if links is not None:
+        found.append(judge(links, tree, rules, facts_only=True))
+    if not complete:
+        left_out = empty_verdict()
+        left_out.unchecked.append(Unchecked("", "size", "manifests not read for their facts"))
+        found.append(left_out)
+    return found
 
 
 def _judge_tree(

@@ -170,6 +170,11 @@ SIZE = Value(
 )
 TEXT = Value("a text", {"type": "string"}, _text)
 TEXTS = _list_of(TEXT, "texts")
+TEXT_TABLE = Value(
+    "a table of texts",
+    {"type": "object", "additionalProperties": {"type": "string"}},
+    lambda value: isinstance(value, dict) and all(map(_text, value.values())),
+)
 WHOLE = Value(
     "a whole number",
     {"type": "integer"},
@@ -287,8 +292,13 @@ SETTINGS: Mapping[str, Mapping[str, Key]] = {
     },
     "compose": {},
     "terraform": {},
+    "project": {
+        "images": Key(
+            TEXT_TABLE, {}, "names of images and the Dockerfiles that they are built from"
+        ),
+    },
 }
-"""The tables that the rules of a kind share."""
+"""The tables that the rules of a kind share, and those across kinds."""
 
 OUTPUT_KEYS: Mapping[str, Key] = {
     "format": Key(choice(*FORMATS), "text", "what standard output gets"),

@@ -181,11 +181,15 @@ def exit_code(result: Result, fail_on: Severity | None, *, strict: bool = False)
 
 def _judge_project(verdicts: Iterable[Verdict], rules: Rules) -> Verdict:
     verdict = empty_verdict()
-    facts = [fact for one in verdicts for fact in one.facts]
+    seen = list(verdicts)
+    facts = [fact for one in seen for fact in one.facts]
     if facts:
         from iachygiene.parse.project import Project
 
-        project = Project(facts)
+        unread = [
+            each.what for one in seen for each in one.unchecked if each.why in ("template", "size")
+        ]
+        project = Project(facts, unread)
         for rule in rules.of("project").get(Project, ()):
             run_rule(rule, project, "", rules.config, verdict)
     return verdict

@@ -409,22 +409,41 @@ def _next_line(text: str, here: int) -> Span:
 
 
 def facts(unit: Dockerfile) -> Iterator[StageFact]:
-    """The stages: what they start from, as whom they run, whether they are watched."""
+    """The stages: what they start from, as whom they run, what they expose and copy."""
     from iachygiene.parse.project import StageFact
 
+    context = unit.context.directory if unit.context else None
     for stage in unit.stages:
         user = stage.effective_user
         check = stage.healthcheck
+        base = stage.chain[-1]
         yield StageFact(
             unit.path,
             stage.name,
             stage is unit.stages[-1],
             stage.location,
-            stage.chain[-1].resolved.text,
+            base.resolved.text,
+            base.image.location,
             stage.effective_user_text,
             user.location if user else None,
             check.location if check and not check.disabled else None,
+            tuple(expand(word.text, stage.variables) or "$" for word in stage.exposed_ports),
+            tuple(_copied(stage)),
+            context,
         )
+
+
+def _copied(stage: Stage) -> Iterator[str]:
+    """What a stage copies from the build context, with what it inherits."""
+    from iachygiene.parse.dockerignore import clean
+
+    for one in reversed(stage.chain):
+        for instruction in one.instructions:
+            if isinstance(instruction, Copy):
+                for word in instruction.context_sources:
+                    text = expand(word.text, stage.variables)
+                    if text is not None:
+                        yield clean(text)
 
 
 class _Reader:

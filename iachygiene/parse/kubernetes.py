@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from iachygiene.files import Tree
     from iachygiene.parse.argo import ArgoSet
-    from iachygiene.parse.project import ContainerFact
+    from iachygiene.parse.project import Fact
     from iachygiene.schemas.catalog import Catalog
     from iachygiene.schemas.check import Violation
 
@@ -886,36 +886,11 @@ def _annotations(metadata: yaml.Mapping | None, owner: Object) -> Iterator[Comme
         yield Comment(entry.key.location, text, owner.root.location.span, key=key)
 
 
-def facts(unit: Unit) -> Iterator[ContainerFact]:
-    """The containers of a manifest whose image is known by name."""
-    if not isinstance(unit, Manifest):
-        return
-    for pod in unit.pods:
-        for container in pod.of("container", "init"):
-            image = container.image
-            if image is None or image.repository.unknown or not image.repository.text:
-                continue
-            if image.registry is not None and image.registry.unknown:
-                continue
-            yield _fact(container, image, pod)
+def facts(unit: Unit) -> Iterator[Fact]:
+    """What manifests say to the project: images, ports, users, names and hosts."""
+    from iachygiene.parse.kubernetes_facts import facts_of, facts_of_set
 
-
-def _fact(container: Container, image: ImageRef, pod: Pod) -> ContainerFact:
-    user = container.effective("runAsUser")
-    value = user.value if type(user) is yaml.Scalar else None
-    non_root = container.effective("runAsNonRoot")
-    demanded = type(non_root) is yaml.Scalar and non_root.value is True
-    # A user that is not known yet may be any: then nothing is demanded of the image.
-    known = user is None or type(value) is int
-    from iachygiene.parse.project import ContainerFact
-
-    return ContainerFact(
-        container.location,
-        container.object,
-        image.name,
-        non_root.location if non_root and demanded and known else None,
-        value if type(value) is int else None,
-        bool(container.probes),
-        pod.long_running and (container.kind == "container" or container.sidecar),
-        pod.partial,
-    )
+    if isinstance(unit, Manifest):
+        yield from facts_of(unit)
+    elif isinstance(unit, ManifestSet):
+        yield from facts_of_set(unit)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from iachygiene import hcl
     from iachygiene.files import Tree
     from iachygiene.parse.json import Json
+    from iachygiene.parse.project import ModuleFact, ProviderFact
 
 FORMATTED = (
     *(".tf", ".tofu", ".tfvars"),
@@ -462,6 +463,52 @@ def load(job: Job, tree: Tree) -> Iterator[Any]:
     if files:
         files.sort(key=lambda file: (_is_override(file.source.path), file.source.path))
         yield TerraformModule(job.directory, _in_force(files), complete, tests)
+
+
+def facts(unit: object) -> Iterator[ModuleFact | ProviderFact]:
+    """The versions that a module takes, and the local modules that it calls."""
+    if not isinstance(unit, TerraformModule):
+        return
+    from posixpath import join, normpath
+
+    from iachygiene.parse.project import ModuleFact, ProviderFact
+
+    required = [
+        block.attributes["required_version"]
+        for block in unit.of("terraform")
+        if "required_version" in block.attributes
+    ]
+    called = []
+    for block in unit.of("module"):
+        source = block.attributes.get("source")
+        text = source.constant if source else None
+        if isinstance(text, str) and text.startswith(("./", "../")):
+            called.append(normpath(join(unit.directory, text)))
+    text = required[0].constant if len(required) == 1 else None
+    place = required[0].location if required else unit.location
+    yield ModuleFact(unit.directory, place, text if isinstance(text, str) else "", tuple(called))
+    for settings in unit.of("terraform"):
+        for block in settings.of("required_providers"):
+            for name, attribute in block.attributes.items():
+                address, version = provider_requirement(attribute)
+                if version:
+                    address = address or f"hashicorp/{name}"
+                    yield ProviderFact(unit.directory, attribute.location, address, version)
+
+
+def provider_requirement(attribute: Attribute) -> tuple[str, str]:
+    """Source and version of an entry of `required_providers`, "" for what is not a literal."""
+    from iachygiene.hcl import Object, literal
+    from iachygiene.parse.json import Json
+
+    members: dict[str, Any] = {}
+    if isinstance(attribute.node, Json):
+        if attribute.node.kind == "object":
+            members = {key.value: value.text for key, value in attribute.node.members}
+    elif isinstance(attribute.node, Object):
+        members = {item.name: literal(item.value) for item in attribute.node.items if item.name}
+    source, version = members.get("source"), members.get("version")
+    return source if isinstance(source, str) else "", version if isinstance(version, str) else ""
 
 
 def comments(unit: object) -> Iterator[Comment]:

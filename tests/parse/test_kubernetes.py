@@ -26,6 +26,7 @@ from iachygiene.parse.kubernetes import (
     matches,
     quantity,
 )
+from iachygiene.parse.project import ContainerFact, HostFact, NameFact
 
 
 def tree_of(files: Mapping[str, str]) -> Tree:
@@ -603,12 +604,16 @@ def test_plain_texts_are_known(text: str) -> None:
 # --- facts and comments
 
 
+def containers(unit: Manifest) -> list[ContainerFact]:
+    return [fact for fact in facts(unit) if isinstance(fact, ContainerFact)]
+
+
 def test_fact_of_a_container_tells_what_the_image_has_to_be() -> None:
     text = DEPLOYMENT.replace(
         "    spec:\n",
         "    spec:\n      securityContext: {runAsNonRoot: true, runAsUser: 7}\n",
     ).replace("image: nginx", "image: docker.io/library/nginx:1.27\n          livenessProbe: {}")
-    (fact,) = facts(manifest(text))
+    (fact,) = containers(manifest(text))
     assert (fact.object, fact.image) == ("Deployment web, container web", "nginx")
     assert fact.non_root is not None
     assert text[slice(*fact.non_root.span)] == "true"
@@ -625,17 +630,31 @@ def test_fact_demands_nothing_where_the_user_is_not_known() -> None:
         "    spec:\n",
         "    spec:\n      securityContext: {runAsNonRoot: true, runAsUser: '${UID}'}\n",
     )
-    (fact,) = facts(manifest(text))
+    (fact,) = containers(manifest(text))
     assert fact.non_root is None
 
 
 def test_image_of_unknown_name_is_no_fact() -> None:
-    assert list(facts(manifest(DEPLOYMENT.replace("nginx", "$IMAGE")))) == []
+    assert containers(manifest(DEPLOYMENT.replace("nginx", "$IMAGE"))) == []
 
 
 def test_init_containers_do_not_run_on() -> None:
     text = DEPLOYMENT + "      initContainers: [{name: i, image: x}]\n"
-    assert [fact.long_running for fact in facts(manifest(text))] == [False, True]
+    assert [fact.long_running for fact in containers(manifest(text))] == [False, True]
+
+
+def test_hosts_and_names_are_facts() -> None:
+    text = DEPLOYMENT.replace(
+        "image: nginx",
+        "image: nginx\n          env: [{name: A, value: 'http://b.c:80'}, {name: B, value: $(X)}]",
+    )
+    text += (
+        "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\n"
+        "data: {x: 'redis:6379', y: no, z: \"a: b:1\\nc\"}\n"
+    )
+    found = list(facts(manifest(text)))
+    assert [one.host for one in found if isinstance(one, HostFact)] == ["redis", "b.c"]
+    assert [one.name for one in found if isinstance(one, NameFact)] == ["web", "m"]
 
 
 def test_comments_come_from_the_manifest_and_not_from_the_set() -> None:
