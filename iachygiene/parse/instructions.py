@@ -196,7 +196,8 @@ class Run(Instruction):
         """What of the instruction is read as the script."""
         start, end = self.rest, len(self.text.string)
         words = self.exec_form
-        if words:
+        # hadolint takes a backslash at the end of a string for the shell form.
+        if words and not any(word.raw.endswith('\\\\"') for word in words):
             return _spread(self.text, words)
         if self.heredocs:
             marker = self.heredocs[0].location.span.start
@@ -433,15 +434,16 @@ def _json_escape(found: re.Match[str]) -> str:
 
 
 def _spread(text: Text, words: Sequence[Word]) -> Text:
-    """The words of a JSON form as one line of shell."""
+    """The words of a JSON form as one line of shell, with their escapes as they are."""
     starts: list[int] = []
     origins: list[int] = []
     length = 0
-    for word in words:
+    strings = [word.raw[1:-1] for word in words]
+    for word, string in zip(words, strings, strict=True):
         starts.append(length)
         origins.append(word.location.span.start + 1)
-        length += len(word.text) + 1
-    return Text(text.path, " ".join(word.text for word in words), origins, starts)
+        length += len(string) + 1
+    return Text(text.path, " ".join(strings), origins, starts)
 
 
 def _is_remote(word: Word) -> bool:

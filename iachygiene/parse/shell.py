@@ -223,7 +223,8 @@ class _Parser:
         letter = self.s[self.here]
         if letter == "(":
             self.parentheses(nesting)
-        elif letter == "{" and not _REDIRECTION.match(self.s, self.here, self.end):
+        elif letter == "{":
+            # Also of `{name}>file`, as ShellCheck has it, and then without an end.
             self.group(nesting)
         elif letter == "[":
             self.condition()
@@ -233,9 +234,6 @@ class _Parser:
             word = self.keyword() if "a" <= letter <= "z" else ""
             if word in _CLOSERS:
                 return False
-            if word == "time":
-                self.timed(nesting, operator)
-                return True
             read = _COMPOUND.get(word)
             if read is None:
                 return self.simple_command(nesting, operator)
@@ -247,7 +245,7 @@ class _Parser:
         return True
 
     def timed(self, nesting: Nesting, operator: str) -> None:
-        self.here += len("time")
+        """Read what follows `time`: its options, and a pipeline."""
         self.blanks()
         while self.at("-"):
             self.word(nesting)
@@ -494,6 +492,11 @@ class _Parser:
                         words.append(assignment.word)
                 else:
                     words.append(self.word(nesting))
+                    if len(words) == 1 and words[0].text == "time" and words[0].literal:
+                        timed = Command(words[0], words, assignments, operator, nesting)
+                        self.script.commands.insert(mark, timed)
+                        self.timed(nesting, operator)
+                        return True
             self.blanks()
         if words:
             name = _name_of(words)
@@ -537,7 +540,7 @@ class _Parser:
             return False
         self.here = found.end()
         self.blanks()
-        if found[0].endswith(("<<", "<<-")):
+        if found[0].endswith(("<<", "<<-")) and not found[0].endswith("<<<"):
             word = _HEREDOC_WORD.match(self.s, self.here, self.end)
             if not word:
                 raise _Invalid("the here-document has no name")
