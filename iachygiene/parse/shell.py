@@ -15,14 +15,18 @@ from iachygiene.parse.script import Assignment, Command, Nesting, Pipeline, Scri
 
 MAX_NESTING = 50
 """Substitutions, subshells and compound commands inside each other."""
+_NO_END = "a here-document has no end"
 TOO_DEEP = f"the script nests deeper than {MAX_NESTING} levels"
 
 
 def parse_shell(text: Text) -> Script:
     """Read a script; what follows a complete list and cannot go on from it is left out."""
     script = Script(text)
+    parser = _Parser(script, text)
     try:
-        _Parser(script, text).commands()
+        parser.commands()
+        if parser.pending:
+            raise _Invalid(_NO_END)
     except _Invalid as problem:
         return Script(text, str(problem))
     return script
@@ -114,7 +118,7 @@ class _Parser:
             line = None
             while line != word:
                 if self.here >= self.end:
-                    raise _Invalid("a here-document has no end")
+                    raise _Invalid(_NO_END)
                 stop = self.s.find("\n", self.here, self.end)
                 stop = self.end if stop == -1 else stop
                 line = self.s[self.here : stop].removesuffix("\r")
