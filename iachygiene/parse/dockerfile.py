@@ -75,6 +75,7 @@ _RESUMES = re.compile(
     r"(?:FROM|RUN|CMD|LABEL|EXPOSE|ENV|ADD|COPY|ENTRYPOINT|VOLUME|USER|WORKDIR|ARG|ONBUILD"
     r"|STOPSIGNAL|HEALTHCHECK|SHELL)[ \t]"
 )
+_STAGE_PRAGMA = re.compile(r"#[ \t]*hadolint[ \t]+stage[ \t]+ignore[ \t]*=")
 _VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?:(:?[-+])([^{}]*))?\})", re.ASCII)
 
 MARKERS = (
@@ -364,16 +365,15 @@ def load(job: Job, tree: Tree) -> Iterator[Dockerfile | Trouble]:
 def comments(unit: Dockerfile) -> Iterator[Comment]:
     """The whole-line comments, each with the instruction or the line that it stands above.
 
-    The scope of one inside an instruction is that; of another, what hadolint calls its
-    stage: from the comment, or from the end of the FROM that it stands above, to the end of
-    the next FROM.
+    The scope of one inside an instruction is that; of another, what hadolint takes for its
+    stage.
     """
     text = unit.file.text
     starts = [instruction.extent.start for instruction in unit.instructions]
-    bases = [stage.base.extent for stage in unit.stages]
     first = starts[0] if starts else len(text)
     below = Span(len(text), len(text))
     reach = below
+    next_stage = len(text)
     for start, end in reversed(unit.comments):
         following = bisect_right(starts, start)
         if following and start < unit.instructions[following - 1].extent.end:
@@ -384,19 +384,30 @@ def comments(unit: Dockerfile) -> Iterator[Comment]:
         else:
             is_last = following == len(starts)
             reach = Span(end, end) if is_last else unit.instructions[following].extent
-            scope = _stage_below(end, reach, bases, len(text))
+            scope = _stage_below(end, reach, unit, next_stage)
+            if _STAGE_PRAGMA.match(text, start):
+                next_stage = scope.start
         below = Span(start, end)
         yield Comment(
             Location(unit.path, below), text[start + 1 : end], reach, start < first, scope
         )
 
 
-def _stage_below(end: int, reach: Span, bases: Sequence[Span], last: int) -> Span:
-    number = bisect_right(bases, Span(end, end))
-    if number < len(bases) and bases[number] == reach:
-        end = reach.end
-        number += 1
-    return Span(end, bases[number].end if number < len(bases) else last)
+def _stage_below(end: int, following: Span, unit: Dockerfile, last: int) -> Span:
+    """What hadolint takes for the stage of a comment that ends at `end`.
+
+    That is from the second line below the comment, or from the end of the instruction that
+    it stands right above, to the end of the next FROM or to `last`, where the next comment
+    of the kind begins to speak.
+    """
+    text = unit.file.text
+    line = text.find("\n", end) + 1 or len(text)
+    right_above = not text[line : following.start].strip(" \t") and following.start >= line
+    start = following.end if right_above else text.find("\n", line) + 1 or len(text)
+    bases = [stage.base.extent.end for stage in unit.stages]
+    number = bisect_right(bases, following.end if right_above else end)
+    until = bases[number] if number < len(bases) else len(text)
+    return Span(start, max(start, min(until, last)))
 
 
 def _next_line(text: str, here: int) -> Span:
@@ -632,6 +643,9 @@ class _Reader:
             return
         unit.stages[-1].add(instruction)
         run = instruction.trigger if isinstance(instruction, Onbuild) else instruction
+        if isinstance(run, Run) and "<< " in run.text.string:
+            below = self.dockerfile.file.text[run.extent.end :]
+            run.ends_file = bool(below) and not below.strip("\r\n")
         # A short script cannot nest too deep, and need not be read before a rule asks for it.
         if (
             isinstance(run, Run)
