@@ -11,7 +11,7 @@ from iachygiene.rule import rule
 from iachygiene.rules.dockerfile.credentials import says_secret
 
 _REFERENCE = re.compile(r"(?<!\\)\$(?:(\w+)|\{(\w+)[^}]*\})", re.ASCII)
-_HARMLESS_VALUE = re.compile(r"(?:true|false|\d+|\.{0,2}/.*)", re.IGNORECASE)
+_HARMLESS_VALUE = re.compile(r"(?:true|false|yes|no|on|off|\d+|\.{0,2}/.*)", re.IGNORECASE)
 
 
 @rule(
@@ -54,9 +54,10 @@ def secret_in_variable_name(dockerfile: Dockerfile) -> Findings:
     Good: words of which "key" or "token" are only a part
         FROM debian:12
         ENV TOKENIZERS_PARALLELISM=false KEYBOARD=de PUBLIC_KEY=abc
+        ENV Filters__0__Key=ProcessId
     Good: a number, or a switch
         FROM debian:12
-        ENV TOKEN_LIFETIME=3600 AUTH=true
+        ENV TOKEN_LIFETIME=3600 AUTH=true ALLOW_EMPTY_PASSWORD=yes
     """
     reaching = _final_arguments(dockerfile)
     for instruction in dockerfile.of("ENV", "ARG"):
