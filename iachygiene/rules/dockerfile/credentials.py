@@ -126,6 +126,9 @@ def says_secret(name: str) -> bool:
     words = lowered.split("_")
     if "access_key_id" in lowered:
         return True
+    if ("gpg" in words or "pgp" in words) and "private" not in words:
+        # Mostly the fingerprint of the key that a download is signed with.
+        words = [word for word in words if word != "key"]
     if "__" in name and not name.isupper():
         # The path of a setting: a "Key" in it is one half of a pair.
         words = [word for word in words if word != "key"]
