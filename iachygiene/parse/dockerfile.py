@@ -275,7 +275,7 @@ class Dockerfile:
         self.strict_labels = bool(settings.get("strict-labels"))
         self._tree = tree
         self._context: list[BuildContext | None] = []
-        self._ran: dict[str, list[Ran]] | None = None
+        self._ran: dict[str, list[tuple[int, Ran]]] | None = None
 
     @property
     def location(self) -> Location:
@@ -298,17 +298,18 @@ class Dockerfile:
         """
         if self._ran is None:
             self._ran = {}
-            for stage in self.stages:
-                for run in stage.runs:
-                    for command in () if _is_foreign(run) else run.script.commands:
-                        self._ran.setdefault(command.name, []).append(Ran(stage, run, command))
-        found = [self._ran[name] for name in names if name in self._ran]
-        if len(found) < 2:
-            return list(found[0]) if found else []
-        return sorted(
-            (ran for one in found for ran in one),
-            key=lambda ran: ran.command.location.span,
-        )
+            for number, ran in enumerate(self._every_command()):
+                self._ran.setdefault(ran.command.name, []).append((number, ran))
+        found = [numbered for name in names for numbered in self._ran.get(name, ())]
+        if len(names) > 1:
+            found.sort(key=lambda numbered: numbered[0])
+        return [ran for _, ran in found]
+
+    def _every_command(self) -> Iterator[Ran]:
+        for stage in self.stages:
+            for run in stage.runs:
+                for command in () if _is_foreign(run) else run.script.commands:
+                    yield Ran(stage, run, command)
 
     @property
     def context(self) -> BuildContext | None:
