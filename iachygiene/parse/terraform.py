@@ -442,7 +442,7 @@ def load(job: Job, tree: Tree) -> Iterator[Any]:
         try:
             source = tree.read(path)
             if path.endswith(_JSON):
-                files.append(read_json(source))
+                files += [read_json(source)] if is_module_file(path) else []
                 continue
             formatting = formatted(source) if built_in else None
             if formatting is None:
@@ -540,8 +540,9 @@ def is_formatted(path: str) -> bool:
 
 
 def is_module_file(path: str) -> bool:
-    """Whether a file is part of its directory's module."""
-    return path.endswith(_NATIVE + _JSON)
+    """Whether a file is part of its directory's module; hidden ones are not."""
+    name = path.rpartition("/")[2]
+    return name.endswith(_NATIVE + _JSON) and name[0] != "."
 
 
 def _in_force(

@@ -19,6 +19,7 @@ from iachygiene.parse.terraform import (
     TerraformModule,
     comments,
     formatted,
+    is_module_file,
     load,
 )
 
@@ -388,3 +389,9 @@ def _walk(block: Block, end: int) -> None:
     for attribute in block.attributes.values():
         assert 0 < attribute.location.span.start <= attribute.location.span.end <= end
         assert attribute.constant is not Ellipsis
+
+
+def test_a_hidden_file_is_no_part_of_the_module() -> None:
+    assert is_module_file("infra/main.tf")
+    assert not is_module_file("infra/.main.tf")
+    assert not is_module_file(".main.tf.json")
