@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from iachygiene.rule import rule
 
 __version__ = "0.1.0"
+HOME = "https://github.com/iachygiene/iachygiene"
+"""Where the project lives; the metadata of the package says the same."""
 
 __all__ = ["Finding", "Findings", "Severity", "__version__", "at", "rule", "scan"]
 

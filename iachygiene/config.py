@@ -21,7 +21,7 @@ from iachygiene.selection import (
 )
 
 if TYPE_CHECKING:
-    from iachygiene.rule import Rule
+    from iachygiene.rule import Brief, Rule
 
 __all__ = ["Config", "ConfigError", "load"]
 
@@ -262,7 +262,7 @@ class Config:
                 found = kind
         return found
 
-    def ignored(self, rule: Rule, path: str) -> str:
+    def ignored(self, rule: Rule | Brief, path: str) -> str:
         """The pattern of `[per-file-ignores]` that mutes a rule at a path, else empty."""
         for spec, pattern, words in self._per_file:
             if any(term.names(rule) for term in words) and spec.match_file(self.prefix + path):

@@ -32,6 +32,8 @@ _PLACEHOLDER = re.compile(
     r"|not[-_ ]?(?:a[-_ ])?(?:used|needed|required|secret|set).*|example[-_ ].*",
     re.IGNORECASE,
 )
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
+"""A value that is the name of a variable or of a key of a Secret."""
 _HARMLESS_VALUE = re.compile(
     r"true|false|yes|no|on|off|enabled|disabled|[0-9]+(?:\.[0-9]+)?[a-z]{0,2}|\.{0,2}/.*|~/.*"
     r"|[a-z][a-z0-9+.-]*://[^@\s]*",
@@ -44,6 +46,10 @@ def names_secret(name: str) -> bool:
     words = [word.lower() for word in _WORDS.findall(name)]
     if words and words[-1] in _HARMLESS:
         return False
+    if not {"existing", "pull", "ref"}.isdisjoint(words):
+        return False
+    if words[-1:] == ["key"] and words[-2:-1] and words[-2] in ("password", "token", "credentials"):
+        return False  # the name of a key in a Secret
     if words[:1] in (["allow"], ["enable"], ["disable"], ["use"], ["require"]):
         return False
     for number, word in enumerate(words):
@@ -63,7 +69,9 @@ def is_placeholder(value: str) -> bool:
 def may_be_secret(value: str) -> bool:
     """Whether a value can be a secret: no switch, number, path, URL without user, variable."""
     value = value.strip()
-    return bool(value) and "$" not in value and "{{" not in value and not _is_harmless(value)
+    if "$" in value or "{{" in value or _VARIABLE.fullmatch(value):
+        return False
+    return bool(value) and not _is_harmless(value)
 
 
 def _is_harmless(value: str) -> bool:

@@ -8,11 +8,14 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iachygiene.files import Tree
 from iachygiene.git import Refusal, start_listing, toplevel
 from iachygiene.model import Broken, Job, Location, Trouble, Unchecked
+
+if TYPE_CHECKING:
+    from iachygiene.cache import Cache
 
 
 class Kind(NamedTuple):
@@ -376,6 +379,7 @@ def discover(
     excluded: Callable[[str], bool] | None = None,
     kind_override: Callable[[str], str | None] | None = None,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
+    cache: Cache | None = None,
 ) -> Discovered:
     """Kinds and jobs of the listed files.
 
@@ -391,7 +395,7 @@ def discover(
         if kind is None:
             kind = kind_by_name(path)
             if kind == "yaml" or (kind is None and _explicit_json(tree, path)):
-                kind = _look_inside(tree, path, troubles)
+                kind = _look_inside(tree, path, troubles, cache)
         if kind and kind != "skip" and (not kinds or kind in kinds):
             found[path] = kind
     jobs = group(found, tree, settings or {})
@@ -412,9 +416,15 @@ def _explicit_json(tree: Tree, path: str) -> bool:
     return is_manifest and path in tree.explicit
 
 
-def _look_inside(tree: Tree, path: str, troubles: list[Trouble]) -> str | None:
+def _look_inside(tree: Tree, path: str, troubles: list[Trouble], cache: Cache | None) -> str | None:
+    known = cache.kind(path) if cache else None
+    if known is not None:
+        return known or None
     try:
-        return kind_by_contents(_readable(tree, path))
+        kind = kind_by_contents(_readable(tree, path))
+        if cache:
+            cache.keep_kind(path, kind or "")
+        return kind
     except Broken as broken:
         if broken.trouble.kind != "vanished" or path in tree.explicit:
             troubles.append(broken.trouble)

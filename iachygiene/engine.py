@@ -15,6 +15,7 @@ from iachygiene.settle import Settled, settle, sources_of, unjudged_files
 
 if TYPE_CHECKING:
     from iachygiene.baseline import Baseline, Matched
+    from iachygiene.cache import Cache
     from iachygiene.config import Config
 
 _LINKED = frozenset(("compose", "dockerfile", "kubernetes"))
@@ -30,6 +31,7 @@ class Options(NamedTuple):
     the clock's. `baselines` hold findings that are known. `added` are the lines that findings
     have to touch, by path, None for any. `deleted` are files that are gone: what was judged
     with them is in focus. `stored` and `closed` are those of the tree.
+    `cache` is the folder of verdicts of earlier runs, "" for none.
     """
 
     focus: Focus = Focus()
@@ -49,6 +51,7 @@ class Options(NamedTuple):
     deleted: frozenset[str] = frozenset()
     stored: Stored | None = None
     closed: bool = False
+    cache: str = ""
 
 
 class Scan(NamedTuple):
@@ -90,14 +93,15 @@ def run(
     progress: Progress | None = None,
 ) -> Scan:
     """The whole pipeline over one root."""
-    from iachygiene.programs import FORMAT_RULES, Programs
+    from iachygiene.programs import REPLACED_RULES, Programs
 
     progress = progress or Progress()
     started = perf_counter()
     tree = tree_of(root, listing, config, options)
     rules = Rules(config, linking=config.wants_language("project"))
     programs = Programs(tree, config, options)
-    found = survey(tree, listing, config, options, programs.settings)
+    cache = _cache(tree, config, options)
+    found = survey(tree, listing, config, options, programs.settings, cache)
     rules.linking = rules.linking and any(job.kind == "compose" for job in found.jobs)
     around = units_around(options.deleted, found.jobs)
     if around and options.focus != Focus():
@@ -107,10 +111,12 @@ def run(
     listed_at = perf_counter()
     programs.start(touched, rules)
     progress.say("checking", len(touched))
-    verdicts = judge_all(touched, tree, rules, options.workers, progress)
-    linked = _facts_elsewhere(found.jobs, touched, tree, rules)
+    verdicts = _known_or_judged(touched, tree, rules, options.workers, progress, cache)
+    linked = _facts_elsewhere(found.jobs, touched, tree, rules, cache)
+    if cache:
+        cache.write(found.jobs)
     whole = _judge_tree(found, listing, tree, rules, options)
-    progress.say("waiting for terraform")
+    progress.say("waiting for programs")
     said = programs.finish(rules)
     judged_at = perf_counter()
 
@@ -128,7 +134,7 @@ def run(
         said.findings[:] = [
             one
             for one in said.findings
-            if one.location.path not in changed or one.rule not in FORMAT_RULES
+            if one.location.path not in changed or one.rule not in REPLACED_RULES
         ]
         return settled().result
 
@@ -169,6 +175,7 @@ def survey(
     config: Config,
     options: Options,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
+    cache: Cache | None = None,
 ) -> Discovered:
     """What a scan would look at; nothing is judged."""
     return discover(
@@ -178,6 +185,7 @@ def survey(
         excluded=config.excluded,
         kind_override=config.kind_of,
         settings=settings,
+        cache=cache,
     )
 
 
@@ -197,15 +205,56 @@ def judge_all(
     return verdicts
 
 
+def _cache(tree: Tree, config: Config, options: Options) -> Cache | None:
+    """The verdicts of earlier runs; a run that fixes has to see every file itself."""
+    if not options.cache or options.fix or options.stored is not None:
+        return None
+    from time import time_ns
+
+    from iachygiene.cache import Cache
+
+    tree.started = time_ns()
+    tree.tracing = True
+    return Cache(options.cache, tree, config.digest)
+
+
+def _known_or_judged(
+    jobs: Sequence[Job],
+    tree: Tree,
+    rules: Rules,
+    workers: int,
+    progress: Progress,
+    cache: Cache | None,
+) -> list[Verdict]:
+    if cache is None:
+        return judge_all(jobs, tree, rules, workers, progress)
+    found = cache.find(jobs, linking=rules.linking)
+    missing = [job for job, verdict in zip(jobs, found, strict=True) if verdict is None]
+    progress.done += len(jobs) - len(missing)
+    judged = judge_all(missing, tree, rules, workers, progress)
+    for job, verdict in zip(missing, judged, strict=True):
+        cache.keep(job, verdict, linking=rules.linking)
+    new = iter(judged)
+    return [verdict or next(new) for verdict in found]
+
+
 def _facts_elsewhere(
-    jobs: Sequence[Job], touched: Sequence[Job], tree: Tree, rules: Rules
+    jobs: Sequence[Job],
+    touched: Sequence[Job],
+    tree: Tree,
+    rules: Rules,
+    cache: Cache | None,
 ) -> list[Verdict]:
     """The facts of jobs out of focus, where rules across languages have a use for them."""
     if len(touched) == len(jobs) or not rules.linking:
         return []
     judged = {id(job) for job in touched}
     wanted = [job for job in jobs if job.kind in _LINKED and id(job) not in judged]
-    return [judge(job, tree, rules, facts_only=True) for job in wanted]
+    known = cache.find(wanted, linking=True) if cache else [None] * len(wanted)
+    return [
+        verdict or judge(job, tree, rules, facts_only=True)
+        for job, verdict in zip(wanted, known, strict=True)
+    ]
 
 
 def _judge_tree(

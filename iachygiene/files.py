@@ -10,6 +10,15 @@ from typing import Protocol
 
 from iachygiene.deceptive import deceptive
 from iachygiene.model import Broken, Location, SourceFile, Span, Trouble
+from iachygiene.trace import (
+    Read,
+    Signature,
+    Trace,
+    digest,
+    is_settled,
+    listing_digest,
+    signature,
+)
 
 MAX_FILE_SIZE = 10 * 1024 * 1024
 """Bytes; the default of `max-file-size`."""
@@ -43,6 +52,9 @@ class Tree:
     may hold a suppression, because it holds one of `markers`. `noticed` are troubles of texts that
     can be judged all the same.
 
+    `trace`, where it is set, is told of everything that is looked at; `tracing` asks for one
+    a job. `started` is when the run began, in nanoseconds.
+
     `stored` are files as git holds them, which stand before those on disk; `closed` says that
     they are all there is.
     """
@@ -68,6 +80,9 @@ class Tree:
         self.marked = False
         self.markers: Collection[bytes] = (b"iachygiene",)
         self.noticed: list[Trouble] = []
+        self.trace: Trace | None = None
+        self.tracing = False
+        self.started = 0
         self._stamps: dict[str, int] = {}
         self._listings: dict[str, list[tuple[str, str]]] = {}
 
@@ -77,19 +92,28 @@ class Tree:
 
     def is_listed(self, path: str) -> bool:
         """Whether git, or the walk without it, lists the file: ignored files are not."""
-        return path in self.listed
+        found = path in self.listed
+        if self.trace is not None:
+            self.trace.answers["is_listed", path] = found
+        return found
 
     def exists(self, path: str) -> bool:
         """Whether a regular file, or a link to one, is there."""
         if path in self.overlay or (self.stored is not None and path in self.stored):
             return True
-        return not self.closed and os.path.isfile(self.absolute(path))
+        found = not self.closed and os.path.isfile(self.absolute(path))
+        if self.trace is not None:
+            self.trace.answers["exists", path] = found
+        return found
 
     def is_link(self, path: str) -> bool:
         """Whether a symbolic link is there; what git holds counts as none."""
         if self.closed or path in self.overlay or (self.stored and path in self.stored):
             return False
-        return os.path.islink(self.absolute(path))
+        found = os.path.islink(self.absolute(path))
+        if found and self.trace is not None:
+            self.trace.answers["is_link", path] = found
+        return found
 
     def size(self, path: str) -> int:
         """Bytes of a file, 0 where they cannot be known at once."""
@@ -102,7 +126,10 @@ class Tree:
         """Whether a directory, or a link to one, is there."""
         if self.closed:
             return not path or bool(self.listdir(path))
-        return os.path.isdir(self.absolute(path))
+        found = os.path.isdir(self.absolute(path))
+        if self.trace is not None:
+            self.trace.answers["is_directory", path] = found
+        return found
 
     def listdir(self, directory: str) -> list[tuple[str, str]]:
         """Names and types ("file", "dir", "link", "other") on disk, sorted; empty if unreadable."""
@@ -116,6 +143,8 @@ class Tree:
             except OSError:
                 known = []
             self._listings[directory] = known
+        if self.trace is not None and directory not in self.trace.listings:
+            self.trace.listings[directory] = listing_digest(known)
         return known
 
     def real_path(self, path: str) -> str | None:
@@ -123,10 +152,13 @@ class Tree:
         if self.closed:
             return path
         real = os.path.realpath(self.absolute(path))
-        if real == self.root:
-            return ""
         prefix = self.root if self.root.endswith(os.sep) else self.root + os.sep
-        return real[len(prefix) :].replace(os.sep, "/") if real.startswith(prefix) else None
+        found = "" if real == self.root else None
+        if real.startswith(prefix):
+            found = real[len(prefix) :].replace(os.sep, "/")
+        if self.trace is not None:
+            self.trace.answers["real_path", path] = found
+        return found
 
     def raw(self, path: str, limit: int | None = None) -> bytes:
         """The bytes of a regular file; raises `Broken` where they cannot be had.
@@ -146,6 +178,8 @@ class Tree:
         try:
             descriptor = os.open(self.absolute(path), _OPEN)
         except OSError as error:
+            if self.trace is not None:
+                self._note_absence(path, error)
             raise Broken(_unreadable(path, error)) from None
         try:
             found = os.fstat(descriptor)
@@ -154,11 +188,26 @@ class Tree:
             if found.st_size > limit:
                 sizes = f"{_mebibytes(found.st_size)} is over the limit of {_mebibytes(limit)}"
                 raise Broken(Trouble("over-limit", Location(path), f"file size {sizes}"))
-            return _read_all(descriptor, limit + 1)
+            data = _read_all(descriptor, limit + 1)
+            if self.trace is not None:
+                self._note_read(path, signature(found), data)
+            return data
         except OSError as error:
             raise Broken(_unreadable(path, error)) from None
         finally:
             os.close(descriptor)
+
+    def _note_read(self, path: str, identity: Signature, data: bytes) -> None:
+        assert self.trace is not None
+        settled = is_settled(identity, self.started)
+        self.trace.files[path] = Read(identity if settled else None, digest(data))
+
+    def _note_absence(self, path: str, error: OSError) -> None:
+        assert self.trace is not None
+        if error.errno in (errno.ENOENT, errno.ENOTDIR):
+            self.trace.answers["exists", path] = False
+        else:
+            self.trace.whole = False
 
     def source(self, path: str) -> SourceFile:
         """A file for reports, as `read` decodes it but without its checks; raises `Broken`."""

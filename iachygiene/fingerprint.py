@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
 from iachygiene.model import Finding, SourceFile
-from iachygiene.rule import get
+from iachygiene.rule import brief
 
 SCHEME = "1:"
 MAX_TEXT = 500
@@ -56,6 +56,6 @@ def flagged_text(finding: Finding, files: Mapping[str, SourceFile]) -> str:
 
 def _is_sensitive(code: str) -> bool:
     try:
-        return get(code).sensitive
+        return brief(code).sensitive
     except KeyError:
         return True

@@ -161,6 +161,12 @@ def head(root: str) -> str | None:
     return commit(root, "HEAD")
 
 
+def origin(root: str) -> str | None:
+    """The URL that the working tree was cloned from, None where git knows none."""
+    answer = ask(root, "config", "--get", "remote.origin.url")
+    return None if isinstance(answer, Refusal) else answer.decode(errors="replace").strip() or None
+
+
 def toplevel(path: str) -> str | None:
     """The top directory of the working tree around a directory, None outside of one.
 

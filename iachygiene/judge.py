@@ -21,6 +21,7 @@ from iachygiene.model import (
     Unchecked,
 )
 from iachygiene.rule import LANGUAGES, Rule, load_language, rules_of
+from iachygiene.trace import Trace
 
 if TYPE_CHECKING:
     from iachygiene.config import Config
@@ -32,7 +33,10 @@ MAX_FINDINGS = 500
 
 
 class Verdict(NamedTuple):
-    """All that judging one job gave. `counts` are units by the name of their type."""
+    """All that judging one job gave. `counts` are units by the name of their type.
+
+    `trace` is what it rests on, as plain values; empty where that is not known.
+    """
 
     findings: list[Finding]
     comments: list[Comment]
@@ -41,11 +45,12 @@ class Verdict(NamedTuple):
     crashes: list[Crash]
     counts: dict[str, int]
     seconds: dict[str, float]
+    trace: list[Any]
 
 
 def empty_verdict() -> Verdict:
     """A verdict to fill."""
-    return Verdict([], [], [], [], [], defaultdict(int), defaultdict(float))
+    return Verdict([], [], [], [], [], defaultdict(int), defaultdict(float), [])
 
 
 class Rules:
@@ -81,6 +86,8 @@ def judge(
     system has timers; what takes longer is a finding at its first file.
     """
     verdict = empty_verdict()
+    if tree.tracing:
+        tree.trace = Trace()
     parser = import_module(f"iachygiene.parse.{job.kind}")
     try:
         with _limit(timeout):
@@ -91,6 +98,10 @@ def judge(
         report_unfinished(job, f"judging took over {timeout:g} s", tree, rules, verdict)
     except Exception as error:
         verdict.crashes.append(_crash(f"parse.{job.kind}", job.paths[0], error))
+    if tree.trace is not None:
+        if tree.trace.whole:
+            verdict.trace.extend(tree.trace.dump())
+        tree.trace = None
     return verdict
 
 

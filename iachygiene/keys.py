@@ -128,7 +128,10 @@ PEERS = (
     *("kube-linter", "kube-score", "dclint"),
 )
 """The tools whose suppressions are known, by the first part of an alias."""
-FORMATS = ("text", "concise", "json", "github", "sarif", "markdown")
+FORMATS = (
+    *("text", "concise", "json", "github", "sarif"),
+    *("markdown", "gitlab", "junit", "html"),
+)
 """The report formats there are."""
 KINDS = ("dockerfile", "kubernetes", "compose", "terraform", "npm")
 KUBERNETES_VERSIONS = tuple(f"1.{minor}" for minor in range(25, 38))
@@ -195,6 +198,13 @@ PEER_LIST = Value(
     ),
 )
 INSIDE = Value("a path inside the repository", {"type": "string"}, _inside)
+LABEL_TYPES = ("text", "url", "semver", "hash", "rfc3339", "spdx", "email")
+"""What the value of a label can have to be."""
+LABELS = Value(
+    "a table from labels to one of " + ", ".join(LABEL_TYPES),
+    {"type": "object", "additionalProperties": {"enum": list(LABEL_TYPES)}},
+    lambda value: isinstance(value, dict) and all(one in LABEL_TYPES for one in value.values()),
+)
 KEYS: Mapping[str, Key] = {
     "required-version": Key(SPECIFIER, "", "versions of iachygiene that may read this file"),
     "select": Key(WORDS, ["DEFAULT"], "rules to run: DEFAULT, ALL, prefixes, codes, names"),
@@ -233,7 +243,7 @@ TOOL_KEYS: Mapping[str, Key] = {
     "timeout": Key(SECONDS, 60, "seconds for one run"),
     "path": Key(TEXT, "", "the program; only from a file given by --config"),
 }
-TOOLS = ("terraform",)
+TOOLS = ("terraform", "helm", "shellcheck")
 
 SETTINGS: Mapping[str, Mapping[str, Key]] = {
     "kubernetes": {
@@ -247,6 +257,12 @@ SETTINGS: Mapping[str, Mapping[str, Key]] = {
             "directory",
             "which manifests are seen together",
         ),
+        "kustomize": Key(
+            choice("static", "render"),
+            "static",
+            "judge kustomizations by their files, or by what kustomize or kubectl build of them",
+        ),
+        "helm-values": Key(GLOBS, [], "more files of values for charts, relative to the chart"),
         "crd-paths": Key(GLOBS, [], "files with definitions of custom resources"),
     },
     "npm": {
@@ -260,7 +276,10 @@ SETTINGS: Mapping[str, Mapping[str, Key]] = {
         "max-map-size": Key(SIZE, "64 MiB", "larger source maps are not read"),
         "max-map-sources": Key(COUNT, 200_000, "sources read in one map"),
     },
-    "dockerfile": {},
+    "dockerfile": {
+        "label-schema": Key(LABELS, {}, "labels that images have, each with what it holds"),
+        "strict-labels": Key(FLAG, False, "the schema holds all labels there are"),
+    },
     "compose": {},
     "terraform": {},
 }
@@ -329,7 +348,7 @@ def _object(
 
 
 def _described(key: Key) -> Schema:
-    shown = key.default not in ("", [])
+    shown = key.default not in ("", [], {})
     return (
         key.value.schema | {"description": key.help} | ({"default": key.default} if shown else {})
     )

@@ -292,7 +292,10 @@ class SourceFile:
 
 
 class Result(NamedTuple):
-    """Everything a report may show, sorted by path, span and rule."""
+    """Everything a report may show, sorted by path, span and rule.
+
+    `kinds` are the files that were checked, each with its kind; `counts` are their numbers.
+    """
 
     findings: Sequence[Finding]
     muted: Sequence[Muted]
@@ -305,3 +308,4 @@ class Result(NamedTuple):
     exit_code: int
     seconds: float
     timings: Mapping[str, Any]
+    kinds: Mapping[str, str] = {}

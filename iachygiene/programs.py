@@ -5,7 +5,7 @@ Programs wait outside Python, so they run in a thread beside the rules.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from iachygiene import __version__
 from iachygiene.discover import KINDS
 from iachygiene.judge import Rules, Verdict, empty_verdict, report_trouble, run_rule
 from iachygiene.model import Job, ToolStatus, Trouble, Unchecked
+from iachygiene.rendered import RENDERERS, Rendering
 
 if TYPE_CHECKING:
     from threading import Thread
@@ -24,10 +25,14 @@ if TYPE_CHECKING:
 FORMAT = "terraform fmt"
 FORMAT_RULES = frozenset(("TF001", "TF002"))
 _VALIDATE_RULES = frozenset(("TF501", "TF502"))
+_SCRIPT_RULES = frozenset(("DF6001",))
+_RULES = {FORMAT: FORMAT_RULES, "shellcheck": _SCRIPT_RULES}
+REPLACED_RULES = FORMAT_RULES | _SCRIPT_RULES
+"""What a program said of the text of a file, which no longer holds once that is changed."""
 
 
 class Programs:
-    """Terraform or OpenTofu, as far as the enabled rules ask for them."""
+    """The programs that the enabled rules ask for."""
 
     def __init__(self, tree: Tree, config: Config, options: Options) -> None:
         self.tree = tree
@@ -37,67 +42,103 @@ class Programs:
         self.engine = _engine(options.engine, tool["policy"], tree.root)
         tables = {kind.name: dict(config.settings(kind.name)) for kind in KINDS}
         tables["terraform"]["engine"] = self.engine
+        self._rendering = Rendering(tree, config, options)
+        if self._rendering.builds:
+            tables["kubernetes"]["builder"] = True
         self.settings: Mapping[str, Mapping[str, Any]] = tables
-        if options.engine == "builtin":
-            tool = {**tool, "policy": "never"}
-        self._asked: dict[str, Any] = {
-            **tool,
-            "engine": self.engine,
-            "required": False,
-            "trust_providers": options.trust_providers,
-        }
-        self._wanted: frozenset[str] = frozenset()
+        self._none_at_all = options.engine == "builtin"
+        self._trust_providers = options.trust_providers
         self._said: list[Any] = []
-        self._thread: Thread | None = None
+        self._threads: list[Thread] = []
 
     def start(self, jobs: Sequence[Job], rules: Rules) -> None:
         """Start what is wanted for these jobs; returns at once."""
-        mine = [job for job in jobs if job.kind == "terraform"]
-        if not mine or not self.config.wants_language("terraform"):
-            return
-        enabled = {rule.code for table in rules.of("terraform").values() for rule in table}
-        wanted = enabled.intersection(_VALIDATE_RULES)
+        if self.config.wants_language("kubernetes"):
+            self._rendering.start([job for job in jobs if job.kind == "kubernetes"])
+        for kind, start in (("terraform", self._terraform), ("dockerfile", self._shellcheck)):
+            mine = [job for job in jobs if job.kind == kind]
+            if mine and self.config.wants_language(kind):
+                enabled = {rule.code for table in rules.of(kind).values() for rule in table}
+                start(mine, enabled)
+
+    def _terraform(self, jobs: Sequence[Job], enabled: AbstractSet[str]) -> None:
+        wanted = enabled & _VALIDATE_RULES
         if self.engine != "builtin":
-            wanted |= enabled.intersection(FORMAT_RULES)
-        self._wanted = frozenset(wanted)
-        required = bool(self.required.intersection(_VALIDATE_RULES))
-        self._asked["required"] = required
-        self._asked["trust_providers"] = self._asked["trust_providers"] or required
+            wanted |= enabled & FORMAT_RULES
         if not wanted:
             return
-        if self._asked["policy"] == "never" and self.engine == "builtin":
-            status = ToolStatus("terraform", "terraform validate", "disabled", required=required)
-            self._said.append(status._replace(detail="switched off"))
-        else:
-            from threading import Thread
+        required = bool(self.required & _VALIDATE_RULES)
+        asked = {
+            **self._asked("terraform", required),
+            "engine": self.engine,
+            "trust_providers": self._trust_providers or required,
+        }
+        if asked["policy"] == "never" and self.engine == "builtin":
+            self._switched_off("terraform", "terraform validate", required)
+            return
 
-            self._thread = Thread(target=self._run, args=(mine,), daemon=True)
-            self._thread.start()
+        def units() -> Iterator[Any]:
+            from iachygiene.wrap.terraform import units
 
-    def _run(self, jobs: Sequence[Job]) -> None:
-        from iachygiene.wrap.terraform import units
+            return units(jobs, self.tree, frozenset(wanted), asked)
 
-        try:
-            self._said.extend(units(jobs, self.tree, self._wanted, self._asked))
-        except Exception as error:  # a defect of ours must not look like a clean run
-            self._said.append(
-                ToolStatus("terraform", "terraform", "crashed", detail=f"{type(error).__name__}")
-            )
+        self._begin("terraform", units)
+
+    def _shellcheck(self, jobs: Sequence[Job], enabled: AbstractSet[str]) -> None:
+        if enabled.isdisjoint(_SCRIPT_RULES):
+            return
+        required = bool(self.required & _SCRIPT_RULES)
+        asked = self._asked("shellcheck", required)
+        if asked["policy"] == "never":
+            self._switched_off("shellcheck", "shellcheck", required)
+            return
+
+        def units() -> Iterator[Any]:
+            from iachygiene.wrap.shellcheck import units
+
+            return units(jobs, self.tree, asked)
+
+        self._begin("shellcheck", units)
+
+    def _asked(self, name: str, required: bool) -> dict[str, Any]:
+        tool = {**self.config.tool(name), "required": required}
+        return {**tool, "policy": "never"} if self._none_at_all else tool
+
+    def _switched_off(self, name: str, check: str, required: bool) -> None:
+        status = ToolStatus(name, check, "disabled", required=required)
+        self._said.append(status._replace(detail="switched off"))
+
+    def _begin(self, name: str, units: Callable[[], Iterator[Any]]) -> None:
+        from threading import Thread
+
+        def run() -> None:
+            try:
+                self._said.extend(units())
+            except Exception as error:  # a defect of ours must not look like a clean run
+                why = type(error).__name__
+                self._said.append(ToolStatus(name, name, "crashed", detail=why))
+
+        thread = Thread(target=run, daemon=True)
+        thread.start()
+        self._threads.append(thread)
 
     def finish(self, rules: Rules) -> Verdict:
         """Wait for the programs and judge what they said."""
         verdict = empty_verdict()
-        if self._thread is not None:
-            self._thread.join()
-        table = rules.of("terraform") if self._said else {}
+        for thread in self._threads:
+            thread.join()
+        kinds = ("terraform", "dockerfile") if self._said else ()
+        tables = [rules.of(kind) for kind in kinds]
         for unit in self._said:
             if isinstance(unit, Trouble):
                 report_trouble(unit, self.tree, rules, verdict)
             elif isinstance(unit, Unchecked):
                 verdict.unchecked.append(unit)
             elif not isinstance(unit, ToolStatus):
-                for rule in table.get(type(unit), ()):
-                    run_rule(rule, unit, unit.location.path, self.config, verdict)
+                for table in tables:
+                    for rule in table.get(type(unit), ()):
+                        run_rule(rule, unit, unit.location.path, self.config, verdict)
+        self._said += self._rendering.finish(rules, verdict)
         return verdict
 
     @property
@@ -105,7 +146,7 @@ class Programs:
         """Whether every program that was wanted gave its answer."""
         answers = ("ok", "findings", "not-needed")
         said = [unit for unit in self._said if isinstance(unit, ToolStatus)]
-        return all(status.status in answers for status in said)
+        return all(one.status in answers for one in said if one.name not in RENDERERS)
 
     def statuses(self, formatted: int, reported: AbstractSet[str]) -> list[ToolStatus]:
         """How each program ended, in a fixed order; the built-in engine counts as one.
@@ -117,8 +158,8 @@ class Programs:
         if self.engine == "builtin" and formatted:
             said.append(ToolStatus("built-in", FORMAT, "ok", __version__, units=formatted))
         for index, status in enumerate(said):
-            if status.status in ("ok", "findings"):
-                rules = FORMAT_RULES if status.check == FORMAT else _VALIDATE_RULES
+            if status.status in ("ok", "findings") and status.name not in RENDERERS:
+                rules = _RULES.get(status.check, _VALIDATE_RULES)
                 word = "ok" if reported.isdisjoint(rules) else "findings"
                 said[index] = status._replace(status=word)
         return sorted(said, key=lambda status: status.check)

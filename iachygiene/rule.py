@@ -27,6 +27,8 @@ LANGUAGES: Mapping[str, str] = {
 """Code prefix to the folder of `rules/` that holds the rules of that prefix."""
 
 EXAMPLE_NAMES: Mapping[str, str] = {
+    "ArgoSet": "manifest.yaml",
+    "CheckedScripts": "Dockerfile",
     "ComposeFile": "compose.yaml",
     "Dockerfile": "Dockerfile",
     "Kustomization": "kustomization.yaml",
@@ -108,6 +110,19 @@ class Rule(NamedTuple):
         return any(example.fixed is not None for example in self.examples)
 
 
+class Brief(NamedTuple):
+    """What is asked of a rule when its findings are at hand already, without importing it."""
+
+    code: str
+    name: str
+    severity: Severity
+    default: str
+    sensitive: bool
+    needs: str | None
+    gives_way_to: tuple[str, ...]
+
+
+_BRIEFS: dict[str, Brief] = {}
 _RULES: dict[str, Rule] = {}
 _LOADED: set[str] = set()
 
@@ -186,6 +201,28 @@ def get(code: str) -> Rule:
         if prefix in LANGUAGES:
             load_language(LANGUAGES[prefix])
     return _RULES[code]
+
+
+def brief(code: str) -> Brief:
+    """What is asked of a finding's rule; raises KeyError where there is none."""
+    known = _BRIEFS.get(code)
+    if known is None:
+        rule = get(code)
+        known = _BRIEFS[code] = Brief(
+            *(rule.code, rule.name, rule.severity, rule.default),
+            *(rule.sensitive, rule.needs, rule.gives_way_to),
+        )
+    return known
+
+
+def remember(briefs: Mapping[str, Any]) -> None:
+    """Take over what `brief` said in an earlier run of this version, as plain JSON values."""
+    for code, row in briefs.items():
+        name, severity, default, sensitive, needs, gives_way_to = row
+        _BRIEFS.setdefault(
+            code,
+            Brief(code, name, Severity(severity), default, sensitive, needs, tuple(gives_way_to)),
+        )
 
 
 def find(word: str) -> list[Rule]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from iachygiene.rule import LANGUAGES
 
 if TYPE_CHECKING:
-    from iachygiene.rule import Rule
+    from iachygiene.rule import Brief, Rule
 
 ALWAYS_ON = frozenset(("HYG001", "HYG003", "HYG004", "HYG005", "HYG006"))
 """Files that cannot be judged are reported whatever is selected or ignored."""
@@ -30,7 +30,7 @@ class Term(NamedTuple):
     rank: int
     layer: int = 0
 
-    def names(self, rule: Rule) -> bool:
+    def names(self, rule: Rule | Brief) -> bool:
         """Whether the rule is meant."""
         if self.rank == EXACT:
             return rule.code == self.text

@@ -100,6 +100,7 @@ def settle(
         exit_code=0,
         seconds=0.0,
         timings={},
+        kinds={path: kind for path, kind in found.kinds.items() if options.focus.holds(path)},
     )
     code = exit_code(result, config.fail_on, strict=options.strict)
     return Settled(result._replace(exit_code=code), matched)
@@ -154,10 +155,10 @@ def _match(
 
 
 def _needs_none(code: str) -> bool:
-    from iachygiene.rule import get
+    from iachygiene.rule import brief
 
     try:
-        return get(code).needs is None
+        return brief(code).needs is None
     except KeyError:
         return True
 
@@ -200,14 +201,14 @@ def _without_duplicates(findings: Iterable[Finding]) -> list[Finding]:
 def _muted_by_config(
     findings: Sequence[Finding], rules: Rules
 ) -> tuple[list[Finding], list[Muted]]:
-    from iachygiene.rule import get
+    from iachygiene.rule import brief
     from iachygiene.selection import ALWAYS_ON
 
     kept, muted = [], []
     for finding in findings:
         pattern = ""
         if finding.rule not in ALWAYS_ON:
-            pattern = rules.config.ignored(get(finding.rule), finding.location.path)
+            pattern = rules.config.ignored(brief(finding.rule), finding.location.path)
         if pattern:
             muted.append(Muted(finding, "config", pattern))
         else:
@@ -260,11 +261,11 @@ def _judge_suppression(
 
 def _give_way(findings: Sequence[Finding], rules: Rules) -> list[Finding]:
     """Findings of rules that give way hand their related places to the finding they yield to."""
-    from iachygiene.rule import get
+    from iachygiene.rule import brief
 
     kept = list(findings)
     for finding in findings:
-        yields_to = get(finding.rule).gives_way_to
+        yields_to = brief(finding.rule).gives_way_to
         if not yields_to:
             continue
         for index, other in enumerate(kept):

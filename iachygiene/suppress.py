@@ -21,7 +21,7 @@ from iachygiene.model import (
 )
 from iachygiene.peers import PeerSuppression
 from iachygiene.peers import read as read_peer
-from iachygiene.rule import LANGUAGES, Rule, all_rules, find, get, rules_of
+from iachygiene.rule import LANGUAGES, Brief, Rule, all_rules, brief, find, rules_of
 
 if TYPE_CHECKING:
     from iachygiene.config import Config
@@ -184,7 +184,7 @@ def _muting_word(suppression: Suppression, finding: Finding) -> str | None:
         if not touches:
             return None
     for word in suppression.words:
-        if word == "*" or _names(word, get(finding.rule)):
+        if word == "*" or _names(word, brief(finding.rule)):
             return word
         # An alias mutes what the peer would report, and nothing else of the rule.
         if any(word in (one, one.partition(":")[2]) for one in finding.aliases or ()):
@@ -206,7 +206,7 @@ def _with_unused(
     ]
 
 
-def _names(word: str, rule: Rule) -> bool:
+def _names(word: str, rule: Rule | Brief) -> bool:
     return word == rule.name or (word.isalnum() and rule.code.startswith(word))
 
 

@@ -297,7 +297,8 @@ class Tool(NamedTuple):
     """A program that rules may need, with the ones that do the same work.
 
     `version` are the arguments that make it print its version, `at_least` is the oldest one
-    that will do, `variables` what its environment holds besides the usual.
+    that will do, `variables` what its environment holds besides the usual. `packaged` says
+    that a Python package brings it, so that it may lie beside our own interpreter.
     """
 
     name: str
@@ -308,6 +309,7 @@ class Tool(NamedTuple):
     at_least: str = ""
     timeout: float = 60.0
     variables: Mapping[str, str] = {}
+    packaged: bool = False
 
     def find(self, root: str, *, name: str = "", path: str = "") -> Program | None:
         """The program, or what stands in for it; None where neither is to be had.
@@ -324,6 +326,12 @@ class Tool(NamedTuple):
             found = find(candidate, root)
             if found:
                 return Program(candidate, found)
+        if self.packaged:
+            import sys
+
+            beside = os.path.join(os.path.dirname(sys.executable), self.name)
+            if os.path.isfile(beside) and os.access(beside, os.X_OK):
+                return Program(self.name, beside)
         return None
 
     def run(
@@ -346,7 +354,7 @@ class Tool(NamedTuple):
         limit = self.timeout if timeout is None else timeout
         running = Running([program.path, *arguments], cwd=cwd, env=env, timeout=limit)
         version = self._version(program, env, root)
-        run = _judged(running.wait(), program, known, limit)._replace(version=version)
+        run = _judged(running.wait(), program, self.name, known, limit)._replace(version=version)
         if run.answered and (version is None or not _reaches(version, self.at_least)):
             return run._replace(
                 status="too-old",
@@ -385,7 +393,9 @@ _VERSIONS: dict[str, str | None] = {}
 _VERSION_LOCKS: dict[str, Any] = {}
 
 
-def _judged(ended: Ended, program: Program, known: Collection[int], limit: float) -> ToolRun:
+def _judged(
+    ended: Ended, program: Program, setting: str, known: Collection[int], limit: float
+) -> ToolRun:
     stderr = clean(ended.stderr.decode(errors="replace"))
     run = ToolRun(
         "ok" if ended.code == 0 else "failed",
@@ -401,7 +411,9 @@ def _judged(ended: Ended, program: Program, known: Collection[int], limit: float
         return run._replace(status="crashed", detail=detail, hint=f"check {program.path}")
     if ended.timed_out:
         detail = f"{name} took over {limit:g} s"
-        return run._replace(status="timed-out", detail=detail, hint="raise tools.terraform.timeout")
+        return run._replace(
+            status="timed-out", detail=detail, hint=f"raise tools.{setting}.timeout"
+        )
     if ended.code not in known or _panicked(stderr):
         how = _how(ended.code or 0)
         said = f": {first_line(stderr)}" if first_line(stderr) else ""
@@ -474,6 +486,27 @@ def terraform_version(stdout: bytes) -> str | None:
     return version if isinstance(version, str) and _numbers(version) else None
 
 
+def plain_version(stdout: bytes) -> str | None:
+    """The first version in what a program prints, None where there is none."""
+    import re
+
+    found = re.search(rb"[0-9]+\.[0-9]+\.[0-9]+", stdout[:4096])
+    return found[0].decode() if found else None
+
+
+HELM = Tool(
+    "helm",
+    "Helm",
+    plain_version,
+    version=("version", "--short"),
+    at_least="3.0",
+    # Its plugins are programs that nobody asked for.
+    variables={"HELM_PLUGINS": os.devnull, "HELM_NO_PLUGINS": "1"},
+)
+KUSTOMIZE = Tool("kustomize", "Kustomize or kubectl", plain_version, at_least="4.0")
+KUBECTL = Tool(
+    "kubectl", "kubectl", plain_version, version=("version", "--client"), at_least="1.21"
+)
 TERRAFORM = Tool(
     "terraform",
     "Terraform or OpenTofu",
@@ -484,3 +517,23 @@ TERRAFORM = Tool(
     variables={"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "TF_INPUT": "0"},
 )
 """Terraform, or OpenTofu where it is not installed."""
+
+
+def shellcheck_version(stdout: bytes) -> str | None:
+    """The version in what `shellcheck --version` prints, None where there is none."""
+    for line in stdout.decode(errors="replace").splitlines():
+        name, _, version = line.partition(":")
+        if name == "version" and _numbers(version.strip()):
+            return version.strip()
+    return None
+
+
+SHELLCHECK = Tool(
+    "shellcheck",
+    'ShellCheck (pip install "iachygiene[shellcheck]")',
+    shellcheck_version,
+    version=("--version",),
+    at_least="0.8",
+    packaged=True,
+)
+"""ShellCheck, which reads the shell scripts in RUN."""

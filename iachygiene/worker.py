@@ -141,6 +141,8 @@ class _Worker:
                 "max_size": tree.max_size,
                 "config": config.dump(),
                 "linking": rules.linking,
+                "started": tree.started,
+                "tracing": tree.tracing,
             }
         )
 
@@ -160,7 +162,7 @@ class _Worker:
         finally:
             killer.cancel()
         if answer.endswith(b"\n"):
-            return _decoded(answer)
+            return decoded(b"[" + answer + b"]")[0]
         code = self.process.wait()
         self.why = f"signal {-code}" if code < 0 else f"exit code {code}"
         return None
@@ -187,21 +189,35 @@ def _lost(job: Job, tree: Tree, rules: Rules, why: str) -> Verdict:
     return verdict
 
 
-def _encoded(verdict: Verdict) -> bytes:
+def encoded(verdict: Verdict) -> str:
+    """A verdict as one line of JSON."""
     import json
 
     from iachygiene.parse.project import encode
 
     parts = verdict._replace(facts=encode(verdict.facts))  # type: ignore[arg-type]
-    return json.dumps(parts).encode() + b"\n"
+    return json.dumps(parts, separators=(",", ":"))
 
 
-def _decoded(line: bytes) -> Verdict:
+def decoded(text: str | bytes) -> list[Verdict]:
+    """The verdicts of a JSON list of what `encoded` gave."""
     import json
 
+    return [_verdict(*row) for row in json.loads(text)]
+
+
+def _verdict(
+    findings: Sequence[Any],
+    comments: Sequence[Any],
+    facts: Any,
+    unchecked: Sequence[Any],
+    crashes: Sequence[Any],
+    counts: dict[str, int],
+    seconds: dict[str, float],
+    trace: list[Any],
+) -> Verdict:
     from iachygiene.parse.project import decode
 
-    findings, comments, facts, unchecked, crashes, counts, seconds = json.loads(line)
     return Verdict(
         [_finding(row) for row in findings],
         [_comment(*row) for row in comments],
@@ -210,6 +226,7 @@ def _decoded(line: bytes) -> Verdict:
         [Crash(*row) for row in crashes],
         counts,
         seconds,
+        trace,
     )
 
 
@@ -255,12 +272,14 @@ def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
         explicit=first["explicit"],
         max_size=first["max_size"],
     )
+    tree.started, tree.tracing = first["started"], first["tracing"]
     config = Config.restore(first["config"])
     rules = Rules(config, linking=first["linking"])
     for line in iter(requests.readline, b""):
         kind, directory, paths, settings = json.loads(line)
         job = Job(kind, directory, tuple(paths), settings)
-        answers.write(_encoded(judge(job, tree, rules, timeout=config.unit_timeout)))
+        verdict = judge(job, tree, rules, timeout=config.unit_timeout)
+        answers.write(encoded(verdict).encode() + b"\n")
         answers.flush()
 
 

@@ -9,12 +9,15 @@ from typing import NamedTuple
 
 import pytest
 
+from iachygiene.baseline import in_force
 from iachygiene.config import load
 from iachygiene.discover import locate
 from iachygiene.engine import Options, Scan, run
 from iachygiene.model import Finding
 from iachygiene.rule import Example, Rule, all_rules
-from iachygiene.tools import TERRAFORM
+from iachygiene.tools import SHELLCHECK, TERRAFORM
+
+PROGRAMS = {tool.name: tool for tool in (SHELLCHECK, TERRAFORM)}
 
 
 class Case(NamedTuple):
@@ -54,13 +57,14 @@ def scan_example(case: Case, root: Path, *, fix: bool = False) -> Scan:
         config = config.with_command_line({"select": [case.rule.code]})
     engine = "auto" if case.rule.needs else "builtin"
     options = Options(engine=engine, fix=fix, unsafe_fixes=fix, workers=1, today="2026-01-01")
+    options = options._replace(baselines=in_force(place.root, config))
     return run(place.root, place.listing, config, options)
 
 
 def require_program(rule: Rule) -> None:
     """Skip where the program that a rule needs is absent, fail where it has to be there."""
-    if rule.needs and TERRAFORM.find(os.devnull) is None:
-        if os.environ.get("IACHYGIENE_REQUIRE_TERRAFORM"):
+    if rule.needs and PROGRAMS[rule.needs].find(os.devnull) is None:
+        if os.environ.get(f"IACHYGIENE_REQUIRE_{rule.needs.upper()}"):
             pytest.fail(f"{rule.needs} is required here and not found")
         pytest.skip(f"{rule.needs} is not installed")
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iachygiene.commands import run
-from iachygiene.commands.init import Refused, with_hook
+from iachygiene.precommit import Refused, with_hook
 
 URL = "https://git.example.com/tools/iachygiene"
 ENTRY = {"repo": URL, "rev": "v1.0", "hooks": [{"id": "iachygiene"}]}

@@ -269,13 +269,13 @@ def test_commands_that_could_start_a_program_are_not_asked(
     arguments: tuple[str, ...], repository: Path
 ) -> None:
     with pytest.raises(ValueError, match="is not asked"):
-        git._start(str(repository), *arguments)
+        git.start(str(repository), *arguments)
 
 
 @pytest.mark.parametrize("command", ["status", "diff", "checkout", "add", "archive", "fetch"])
 def test_other_commands_are_not_known(command: str, repository: Path) -> None:
     with pytest.raises(KeyError):
-        git._start(str(repository), command)
+        git.start(str(repository), command)
 
 
 @given(

@@ -120,16 +120,17 @@ def _kinds(root: str, config: Config) -> Mapping[str, int]:
 
 
 def _programs(root: str, kinds: Mapping[str, int], config: Config) -> Iterator[Row]:
-    from iachygiene.tools import TERRAFORM
+    from iachygiene.tools import SHELLCHECK, TERRAFORM
 
     git = _tool("git", "Git", ("version",))
     yield _program(git, root, "listing files", needed=os.path.lexists(f"{root}/.git"))
     for tool, use, kind in (
         (TERRAFORM, "terraform validate", "terraform"),
+        (SHELLCHECK, "scripts in RUN", "dockerfile"),
         (_tool("helm", "Helm", ("version", "--short")), "rendering charts", "chart"),
     ):
         policy = config.tool(tool.name)["policy"]
-        needed = kind in kinds and policy != "never"
+        needed = kind in kinds and policy != "never" and not tool.packaged
         yield _program(tool, root, use, needed=needed, path=config.tool(tool.name)["path"])
     for name, title in (("docker", "Docker"), ("node", "Node.js")):
         yield _program(_tool(name, title, ("--version",)), root, "information only")
@@ -208,10 +209,11 @@ def _repository(root: str, kinds: Mapping[str, int]) -> Iterator[Row]:
 
 def _hook(root: str) -> tuple[str, str, str]:
     """Whether the hook is configured and whether git starts it."""
-    from iachygiene.commands.init import FILE, Refused, has_hook
+    from iachygiene.commands.init import configured_hook
+    from iachygiene.precommit import FILE, Refused
 
     try:
-        if not has_hook(root):
+        if not configured_hook(root):
             return "not configured", "note", "`iachygiene init` adds it"
     except Refused as reason:
         return f"{FILE} is not usable", "note", str(reason)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from iachygiene.discover import Listing, Place
     from iachygiene.engine import Options, Scan
 
+_REPEATED = frozenset(("terraform validate", "shellcheck"))
+"""Checks of programs that a scan does again once fixes have changed the files."""
+
 
 def _codes(_context: click.Context, _option: click.Parameter, values: Sequence[str]) -> list[str]:
     return [word.strip() for value in values for word in value.split(",") if word.strip()]
@@ -94,6 +97,11 @@ def _rule_options(command: Any) -> Any:
     show_envvar=True,
     help="Also write this report; repeatable.",
 )
+@click.option(
+    "--report-link", metavar="TEMPLATE", help="Links of HTML: https://host/{path}#L{line}"
+)
+@click.option("--sarif-category", metavar="NAME", help="Tells several uploads of SARIF apart.")
+@click.option("--sarif-suppressed", is_flag=True, help="Put what is muted into SARIF too.")
 @click.option("--statistics", is_flag=True, help="Counts by rule.")
 @click.option("--show-files", is_flag=True, help="List the files and their kinds, then stop.")
 @click.option("--show-config", is_flag=True, help="Print the settings in force, then stop.")
@@ -115,6 +123,14 @@ def _rule_options(command: Any) -> Any:
     help="What formats Terraform files; builtin starts no program at all.",
 )
 @click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Processes.")
+@click.option("--no-cache", is_flag=True, help="Judge everything anew, and remember nothing.")
+@click.option(
+    "--cache-dir",
+    metavar="DIR",
+    envvar="IACHYGIENE_CACHE_DIR",
+    show_envvar=True,
+    help="Where to remember verdicts.",
+)
 @click.option("--trust-providers", is_flag=True, help="Let validate use installed providers.")
 @click.option(
     "--today",
@@ -171,6 +187,8 @@ def _scan(paths: Sequence[str], given: Mapping[str, Any], common: Common) -> int
             click.echo(clean(f"{name} = {value!r}  # {origin}"))
         return 0
     options = _options(place, given)
+    if not given["no_cache"]:
+        options = options._replace(cache=_cache(given["cache_dir"], common))
     listing, options, base = _narrowed(place, options, config, given, common)
     if given["show_files"]:
         return _show_files(place.root, listing, config, options)
@@ -188,6 +206,19 @@ def _scan(paths: Sequence[str], given: Mapping[str, Any], common: Common) -> int
         return run(place.root, listing, config, after)
 
     return _finish(scan, again, place, base, config, given, common)
+
+
+def _cache(named: str | None, common: Common) -> str:
+    """The folder for verdicts, "" where it cannot be used."""
+    from iachygiene.cache import folder, refusal
+
+    directory = named or folder(os.environ)
+    if directory is None:
+        return ""
+    why = refusal(directory)
+    if why and (named or common.verbose):
+        click.echo(f"warning: no cache: {directory!a}: {why}", err=True)
+    return "" if why else directory
 
 
 def _narrowed(
@@ -335,21 +366,22 @@ def _options(place: Place, given: Mapping[str, Any]) -> Options:
 
 def _required(words: Iterable[str], given: Mapping[str, Any]) -> frozenset[str]:
     """Codes of rules that need a program and were asked for by name."""
-    by_tool = any(word.partition("=")[2] == "always" for word in given["tools"])
-    named = {word for word in words if word[:3] == "TF5"} or by_tool
-    if not named and not any(word.islower() for word in words):
+    always = {word.removesuffix("=always") for word in given["tools"] if word.endswith("=always")}
+    named = [word for word in words if word[:3] in ("TF5", "DF6") or word.islower()]
+    if not named and not always:
         return frozenset()
     from iachygiene.rule import rules_of
 
-    needing = [rule for rule in rules_of("terraform") if rule.needs]
-    if by_tool:
-        return frozenset(rule.code for rule in needing)
     return frozenset(
         rule.code
-        for rule in needing
-        if any(
-            word == rule.name or (word[:3] == "TF5" and rule.code.startswith(word))
-            for word in words
+        for rule in (*rules_of("terraform"), *rules_of("dockerfile"))
+        if rule.needs
+        and (
+            rule.needs in always
+            or any(
+                word == rule.name or (not word.islower() and rule.code.startswith(word))
+                for word in named
+            )
         )
     )
 
@@ -368,7 +400,7 @@ def _finish(
 
     code = scan.result.exit_code
     changed, refused = (0, False) if given["diff"] else _write_fixes(scan)
-    if changed and any(tool.check == "terraform validate" for tool in scan.result.tools):
+    if changed and any(tool.check in _REPEATED for tool in scan.result.tools):
         # What a program said was of the files as they were.
         scan = again()
         code = scan.result.exit_code

@@ -6,10 +6,11 @@ refuses. After a syntax error reading goes on with the next instruction.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iachygiene.image import ImageRef, parse_image
 from iachygiene.model import Broken, Comment, Job, Location, SourceFile, Span, Trouble
@@ -251,15 +252,16 @@ class Dockerfile:
 
     `directives` maps the names of parser directives (in lower case) to their values.
     `escape` is the character that continues lines. `comments` are the places of whole-line
-    comments, those inside instructions included.
+    comments, those inside instructions included. `label_schema` maps the labels that the
+    configuration asks for to what they hold; `strict_labels` says that there are no others.
     """
 
     __slots__ = (
         *("_context", "_ran", "_tree", "comments", "directives", "escape", "file"),
-        *("instructions", "path", "preamble", "stages"),
+        *("instructions", "label_schema", "path", "preamble", "stages", "strict_labels"),
     )
 
-    def __init__(self, file: SourceFile, tree: Tree) -> None:
+    def __init__(self, file: SourceFile, tree: Tree, settings: Mapping[str, Any]) -> None:
         self.file = file
         self.path = file.path
         self.directives: dict[str, str] = {}
@@ -268,6 +270,8 @@ class Dockerfile:
         self.preamble: list[Instruction] = []
         self.stages: list[Stage] = []
         self.comments: list[Span] = []
+        self.label_schema: Mapping[str, str] = settings.get("label-schema") or {}
+        self.strict_labels = bool(settings.get("strict-labels"))
         self._tree = tree
         self._context: list[BuildContext | None] = []
         self._ran: dict[str, list[Ran]] | None = None
@@ -314,6 +318,13 @@ class Dockerfile:
             self._context.append(find_context(self, self._tree))
         return self._context[0]
 
+    @property
+    def own_directory(self) -> BuildContext:
+        """The directory of the file as if a build sent that."""
+        from iachygiene.parse.dockerignore import BuildContext
+
+        return BuildContext(posixpath.dirname(self.path), self.path, self._tree)
+
 
 def _is_foreign(run: Run) -> bool:
     """Whether a here-document names an interpreter that is no shell."""
@@ -344,7 +355,7 @@ def expand(text: str, variables: Mapping[str, str | None]) -> str | None:
 
 def load(job: Job, tree: Tree) -> Iterator[Dockerfile | Trouble]:
     """Read the Dockerfile of a job; raises `Broken` over a limit."""
-    reader = _Reader(tree.read(job.paths[0]), tree)
+    reader = _Reader(tree.read(job.paths[0]), tree, job.settings)
     reader.read()
     yield from reader.troubles
     yield reader.dockerfile
@@ -419,8 +430,8 @@ def facts(unit: Dockerfile) -> Iterator[StageFact]:
 class _Reader:
     """One pass over the lines of a file."""
 
-    def __init__(self, file: SourceFile, tree: Tree) -> None:
-        self.dockerfile = Dockerfile(file, tree)
+    def __init__(self, file: SourceFile, tree: Tree, settings: Mapping[str, Any]) -> None:
+        self.dockerfile = Dockerfile(file, tree, settings)
         self.path = file.path
         self.lines = file.text.split("\n")
         self.starts = file.line_starts

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from iachygiene.parse.dockerfile import Dockerfile
 
 _MAX_PATTERNS = 10_000
+_MAX_DIRECTORIES = 300
+_MAX_FILES = 5_000
 _CLASS = re.compile(r"\[\^?(?:\\.|[^\]\\])+\]")
 
 
@@ -89,6 +91,25 @@ class BuildContext:
     def listdir(self, path: str = "") -> list[tuple[str, str]]:
         """Names and types of what a directory of the context holds."""
         return self._tree.listdir(self.full_path(path))
+
+    def files(self, path: str = ".") -> list[str]:
+        """The files below a directory, those that are left out included.
+
+        Links are not followed, and a tree is given up after some hundred directories.
+        """
+        found: list[str] = []
+        waiting = ["" if path == "." else path]
+        for count in range(_MAX_DIRECTORIES):
+            if count >= len(waiting):
+                break
+            for name, kind in self.listdir(waiting[count]):
+                below = f"{waiting[count]}/{name}" if waiting[count] else name
+                if kind == "dir":
+                    if name not in (".git", "node_modules"):
+                        waiting.append(below)
+                elif kind == "file" and len(found) < _MAX_FILES:
+                    found.append(below)
+        return found
 
     def file(self, path: str) -> SourceFile | None:
         """A text file of the context; None where there is none that can be read."""

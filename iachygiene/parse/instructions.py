@@ -188,10 +188,12 @@ class Run(Instruction):
         a shell command.
         """
         if self._script is None:
-            self._script = parse_shell(self._script_text())
+            self._script = parse_shell(self.script_text)
         return self._script
 
-    def _script_text(self) -> Text:
+    @property
+    def script_text(self) -> Text:
+        """What of the instruction is read as the script."""
         start, end = self.rest, len(self.text.string)
         words = self.exec_form
         if words:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from iachygiene.files import Tree
+    from iachygiene.parse.argo import ArgoSet
     from iachygiene.parse.project import ContainerFact
     from iachygiene.schemas.catalog import Catalog
     from iachygiene.schemas.check import Violation
@@ -606,17 +607,19 @@ def group(paths: Iterable[str], tree: Tree, settings: Mapping[str, Any]) -> list
     charts: dict[str, list[str]] = defaultdict(list)
     plain: list[str] = []
     for path in paths:
-        chart = _chart_of(path, tree)
+        chart = chart_of(path, tree)
         if chart is None:
             plain.append(path)
         else:
             charts[chart].append(path)
     known = {dirname(path) for path in plain}
     joined = _Joined(known)
+    kustomizations: dict[str, Kustomization] = {}
     for path in plain:
         kustomization = kustomize.read(path, tree)
         if kustomization is None:
             continue
+        kustomizations[kustomization.directory] = kustomization
         targets = (*kustomization.resources, *kustomization.components, *kustomization.patches)
         for target in targets:
             directory = target if target in known else dirname(target)
@@ -629,6 +632,8 @@ def group(paths: Iterable[str], tree: Tree, settings: Mapping[str, Any]) -> list
     definitions = list(_definitions(plain, tree, settings))
     if definitions:
         settings = {**settings, "definitions": definitions}
+    if settings.get("builder"):
+        settings = {**settings, "built": kustomize.buildable(kustomizations)}
     directories: dict[str, list[str]] = defaultdict(list)
     for path in plain:
         directories[joined.first(dirname(path))].append(path)
@@ -681,7 +686,7 @@ class _Joined:
         self._above[high] = low
 
 
-def _chart_of(path: str, tree: Tree) -> str | None:
+def chart_of(path: str, tree: Tree) -> str | None:
     """The directory of the Helm chart whose template a file is, None if it is none."""
     parts = path.split("/")
     for depth, part in enumerate(parts[:-1]):
@@ -717,21 +722,20 @@ def _is_template_mark(node: yaml.Node) -> bool:
     return type(key) is yaml.Mapping or (type(key) is yaml.Scalar and key.is_null)
 
 
-Unit: TypeAlias = Manifest | Kustomization | ManifestSet
+Unit: TypeAlias = "Manifest | Kustomization | ManifestSet | ArgoSet"
+_ARGO = "argoproj.io"
 
 
 def load(job: Job, tree: Tree) -> Iterator[Unit | Trouble | Unchecked]:
     """The manifests of a job, its kustomizations, then all manifests as a set.
 
-    Templates are not checked.
+    The templates of charts are left to helm, other ones are not checked; so are the files of
+    kustomizations that are to be built (setting `built`) left to that.
     """
-    charts: dict[str, int] = defaultdict(int)
     streams: dict[str, yaml.Stream] = {}
     complete = True
     for path in job.paths:
-        chart = _chart_of(path, tree)
-        if chart is not None:
-            charts[chart] += 1
+        if chart_of(path, tree) is not None:
             continue
         try:
             file = tree.read(path)
@@ -750,10 +754,15 @@ def load(job: Job, tree: Tree) -> Iterator[Unit | Trouble | Unchecked]:
             yield stream.trouble
             complete = False
         streams[file.path] = stream
-    for chart, count in charts.items():
-        what = "1 template is" if count == 1 else f"{count} templates are"
-        yield Unchecked(chart or ".", "template", f"Helm chart: {what} not rendered")
-    yield from _units(job, streams, complete, tree)
+    manifests: list[Manifest] = []
+    for unit in _units(job, streams, complete, tree):
+        if isinstance(unit, Manifest):
+            manifests.append(unit)
+        yield unit
+    if any(_ARGO in one.file.text for one in manifests):
+        from iachygiene.parse.argo import load as load_argo
+
+        yield from load_argo(manifests, tree)
 
 
 def _units(
@@ -767,9 +776,11 @@ def _units(
     }
     overlays = kustomize.overlays(kustomizations)
     catalog = _catalog(job, tree, streams)
+    built = kustomize.included(kustomizations, job.settings.get("built", ()))
     manifests = {
         path: Manifest(stream, overlays.get(path, NO_OVERLAY), catalog)
         for path, stream in streams.items()
+        if path not in built
         if path in overlays
         or basename(path) in KUSTOMIZATIONS
         or any(_looks_like_manifest(document.root) for document in stream.documents)

@@ -245,6 +245,27 @@ def closure(
     return list(closed.values())
 
 
+def buildable(found: Mapping[str, Kustomization]) -> list[str]:
+    """The directories, of all that were found, of kustomizations that no other one includes.
+
+    Those that take something from elsewhere are left out: building them needs the network.
+    """
+    included = {path for one in found.values() for path in one.resources + one.components}
+    return sorted(
+        directory
+        for directory, one in found.items()
+        if directory not in included
+        and one.object == "Kustomization"
+        and all(part.complete for part in closure(one, found))
+    )
+
+
+def included(found: Mapping[str, Kustomization], built: Iterable[str]) -> frozenset[str]:
+    """The files that go into kustomizations, by directory, when they are built."""
+    parts = [part for one in built if one in found for part in closure(found[one], found)]
+    return frozenset(path for part in parts for path in (*part.resources, *part.patches))
+
+
 def read(path: str, tree: Tree) -> Kustomization | None:
     """The kustomization in a file, None where it is no such file or cannot be read."""
     if basename(path) not in KUSTOMIZATIONS:

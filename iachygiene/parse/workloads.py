@@ -195,6 +195,19 @@ def services_of_pods(manifests: ManifestSet) -> Mapping[int, Sequence[Object]]:
     return found
 
 
+def selected_pods(
+    manifests: ManifestSet, owner: Object, selector: yaml.Mapping | None
+) -> list[Pod]:
+    """The pods of the owner's namespace that a label selector may match."""
+    if selector is None:
+        return []
+    return [
+        pod
+        for pod in manifests.pods
+        if same_namespace(pod.owner, owner) and may_match(selector, pod)
+    ]
+
+
 def selected_by_peers(manifests: ManifestSet, pod: Pod) -> bool:
     """Whether the pod's namespace has a Service without a selector.
 

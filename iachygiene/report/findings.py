@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from iachygiene.model import WHOLE_FILE, Finding, Fix, Location, Result, Severity, SourceFile
-from iachygiene.rule import LANGUAGES, Rule, get
+from iachygiene.rule import LANGUAGES, Brief, Rule, brief, get
 
 LEVELS: Mapping[Severity, str] = {
     Severity.ERROR: "error",
@@ -42,9 +42,16 @@ def rule_of(code: str) -> Rule | None:
         return None
 
 
+def _brief(code: str) -> Brief | None:
+    try:
+        return brief(code)
+    except KeyError:
+        return None
+
+
 def name_of(code: str) -> str:
     """The name of a rule, empty where it is not known."""
-    rule = rule_of(code)
+    rule = _brief(code)
     return rule.name if rule else ""
 
 
@@ -55,7 +62,7 @@ def kind_of(code: str) -> str:
 
 def is_sensitive(code: str) -> bool:
     """Whether the text that a rule flags must not be shown; a rule not known is sensitive."""
-    rule = rule_of(code)
+    rule = _brief(code)
     return rule is None or rule.sensitive
 
 
@@ -63,7 +70,7 @@ def severity_of(finding: Finding) -> Severity:
     """The severity stamped on a finding, else that of its rule."""
     if finding.severity is not None:
         return finding.severity
-    rule = rule_of(finding.rule)
+    rule = _brief(finding.rule)
     return rule.severity if rule else Severity.ERROR
 
 

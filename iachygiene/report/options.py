@@ -41,6 +41,7 @@ class ReportOptions(NamedTuple):
     room: int = SUMMARY_LIMIT
     changed: int = 0
     new_only: bool = False
+    suppressed: bool = False
 
     @classmethod
     def of(
@@ -60,7 +61,9 @@ class ReportOptions(NamedTuple):
             reproducible=bool(given.get("reproducible")),
             started=_now(),
             args=tuple(words[1:] if words[:1] == ["scan"] else words),
-            link=link_template(os.environ),
+            link=given.get("report_link") or link_template(os.environ),
+            category=given.get("sarif_category") or "",
+            suppressed=bool(given.get("sarif_suppressed")),
             **more,
         )
 

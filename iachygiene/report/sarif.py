@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from iachygiene import __version__
+from iachygiene import HOME, __version__
 from iachygiene.fingerprint import fingerprints
-from iachygiene.model import Finding, Fix, Location, Result, Severity, SourceFile
+from iachygiene.model import Finding, Fix, Location, Muted, Result, Severity, SourceFile
 from iachygiene.report.escape import MAX_MESSAGE, MAX_SNIPPET, clean, plain, sarif_message, uri
 from iachygiene.report.findings import (
     ABSENT,
@@ -33,6 +33,25 @@ SCHEMA = (
 MAX_RESULTS = 5000
 """Results that GitHub displays of one run."""
 MAX_RELATED = 100
+MAX_COMPRESSED = 9_500_000
+"""Bytes of a report after compression."""
+_IN_SOURCE = frozenset(("comment", "annotation", "peer"))
+
+
+class _Attempt(NamedTuple):
+    """How much a report holds, where a fuller one is too large."""
+
+    snippets: bool
+    help: bool
+    results: int
+
+
+_ATTEMPTS = (
+    _Attempt(True, True, MAX_RESULTS),
+    _Attempt(False, True, MAX_RESULTS),
+    _Attempt(False, False, MAX_RESULTS),
+    _Attempt(False, False, MAX_RESULTS // 5),
+)
 _BASES = {"%SRCROOT%": {"description": {"text": "the scanned directory"}}}
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 _RANKS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "recommendation"}
@@ -46,33 +65,73 @@ def render(
     files: Mapping[str, SourceFile],
     options: ReportOptions = ReportOptions(),  # noqa: B008 - immutable
 ) -> Iterator[str]:
-    """The envelope by hand, each rule and each result as one line."""
+    """The envelope by hand, each rule and each result as one line.
+
+    GitHub takes 10 MB after compression: where that is passed, snippets go first, then the
+    help of rules, then results.
+    """
+    text = ""
+    for attempt in _ATTEMPTS:
+        text = "".join(_text(result, files, options, attempt))
+        if len(text) < MAX_COMPRESSED or _compressed(text) <= MAX_COMPRESSED:
+            break
+    yield text
+
+
+def _compressed(text: str) -> int:
+    from zlib import compress
+
+    return len(compress(text.encode(), 6))
+
+
+def _text(
+    result: Result, files: Mapping[str, SourceFile], options: ReportOptions, attempt: _Attempt
+) -> Iterator[str]:
     muted = [one.finding for one in result.muted]
     prints = fingerprints([*result.findings, *muted], files)
-    chosen = most_severe(result.findings, MAX_RESULTS)
+    chosen = most_severe(result.findings, attempt.results)
     shown = [(result.findings[number], prints[number]) for number in chosen]
-    codes = sorted({finding.rule for finding, _ in shown})
+    suppressed = list(zip(result.muted, prints[len(result.findings) :], strict=True))
+    if not options.suppressed:
+        suppressed = []
+    codes = sorted({one.rule for one, _ in shown} | {one.finding.rule for one, _ in suppressed})
     index = {code: number for number, code in enumerate(codes)}
-    driver = {"name": "iachygiene", "semanticVersion": __version__}
-    rules = ",\n".join(_encode(_rule(code)) for code in codes)
+    driver = {
+        "name": "iachygiene",
+        "semanticVersion": __version__,
+        "informationUri": HOME,
+    }
+    rules = ",\n".join(_encode(_rule(code, help=attempt.help)) for code in codes)
     yield f'{{"$schema": "{SCHEMA}", "version": "2.1.0", "runs": [{{\n'
     yield f'"tool": {{"driver": {_encode(driver)[:-1]}, "rules": [\n{rules}\n]}}}},\n'
     yield f'"automationDetails": {_encode({"id": _category(options)})},\n'
     yield f'"invocations": [{_encode(_invocation(result, len(shown)))}],\n'
     yield f'"originalUriBaseIds": {_encode(_BASES)},\n'
     yield '"columnKind": "unicodeCodePoints",\n"results": [\n'
-    new = options.new_only
-    yield ",\n".join(
-        [_encode(_result(one, index[one.rule], mark, files, new_only=new)) for one, mark in shown]
-    )
+    rows = [
+        _result(one, index[one.rule], mark, files, snippet=attempt.snippets)
+        | ({"baselineState": "new"} if options.new_only else {})
+        for one, mark in shown
+    ]
+    rows += [
+        _result(one.finding, index[one.finding.rule], mark, files, snippet=attempt.snippets)
+        | {"suppressions": [_suppression(one)]}
+        for one, mark in suppressed
+    ]
+    yield ",\n".join(map(_encode, rows))
     yield "\n]}]}\n"
+
+
+def _suppression(muted: Muted) -> dict[str, Any]:
+    found = {"kind": "inSource" if muted.by in _IN_SOURCE else "external"}
+    return found | ({"justification": sarif_message(muted.reason)} if muted.reason else {})
 
 
 def _category(options: ReportOptions) -> str:
     return "iachygiene/" + plain(clean(options.category))
 
 
-def _rule(code: str) -> dict[str, Any]:
+def _rule(code: str, *, help: bool = True) -> dict[str, Any]:
     rule = rule_of(code)
     if rule is None:
         return {"id": code}
@@ -91,7 +150,8 @@ def _rule(code: str) -> dict[str, Any]:
         "name": "".join(part.capitalize() for part in rule.name.split("-")),
         "shortDescription": {"text": summary},
         "fullDescription": {"text": whole},
-        "help": {"text": whole, "markdown": _help(whole, rule.aliases)},
+        "help": {"text": whole} | ({"markdown": _help(whole, rule.aliases)} if help else {}),
+        "helpUri": f"{HOME}/blob/main/docs/rules/{rule.language}.md#{code.lower()}-{rule.name}",
         "defaultConfiguration": {"level": _LEVELS[rule.severity]},
         "properties": properties,
     }
@@ -137,11 +197,11 @@ def _result(
     fingerprint: str,
     files: Mapping[str, SourceFile],
     *,
-    new_only: bool = False,
+    snippet: bool = True,
 ) -> dict[str, Any]:
     location = _location(finding.location, files)
     flagged = _flagged(finding, files)
-    if flagged:
+    if flagged and snippet:
         location["physicalLocation"]["region"]["snippet"] = {"text": plain(flagged, MAX_SNIPPET)}
     if finding.object:
         name = plain(clean(finding.object), MAX_MESSAGE)
@@ -157,8 +217,6 @@ def _result(
             "iachygiene/v1": fingerprint,
         },
     }
-    if new_only:
-        found["baselineState"] = "new"
     if finding.related:
         found["relatedLocations"] = [
             _related(number, place, files)

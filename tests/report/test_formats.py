@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+from base64 import b64encode
 from collections.abc import Callable
+from hashlib import sha256
+from html.parser import HTMLParser
 from importlib import import_module
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -28,7 +33,14 @@ from iachygiene.model import (
 )
 from iachygiene.report.options import ReportOptions
 
-SUFFIXES = {"json": "json", "sarif": "sarif", "markdown": "md"}
+SUFFIXES = {
+    "json": "json",
+    "sarif": "sarif",
+    "markdown": "md",
+    "gitlab": "json",
+    "junit": "xml",
+    "html": "html",
+}
 OPTIONS = ReportOptions(
     started="2027-01-05T10:00:00Z",
     args=("--format", "json", "/home/someone/shop", "--config=/etc/shop.toml"),
@@ -131,6 +143,7 @@ def planted(empty: Result, marker: str, path: str | None = None) -> Result:
         ),
         crashes=(Crash("DF3006", path, marker, f"{marker}\n{marker}"),),
         counts={marker: 1},
+        kinds={path: marker, f"{path}2": marker},
         config=path,
         exit_code=1,
     )
@@ -197,6 +210,33 @@ def test_any_text_in_any_field_gives_sound_reports(marker: str, empty: Result) -
     assert len(findings) == 3
     assert_no_command_is_forged(texts["github"])
     assert_no_markup_is_forged(texts["markdown"])
+    assert len(json.loads(texts["gitlab"])) == 3 + 4
+    suites = ElementTree.fromstring(texts["junit"])
+    assert len(suites.findall(".//failure")) == int(suites.attrib["failures"]) == 3
+    assert len(suites.findall(".//testcase")) == int(suites.attrib["tests"])
+    assert_no_element_is_forged(texts["html"])
+
+
+class Page(HTMLParser):
+    """The tags and attributes of a page, as an independent reader sees them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes.update(name for name, _ in attrs)
+
+
+def assert_no_element_is_forged(report: str) -> None:
+    page = Page()
+    page.feed(report)
+    assert page.tags.count("script") == page.tags.count("style") == page.tags.count("h1") == 1
+    assert not {"img", "iframe", "link", "object", "base"} & set(page.tags)
+    assert not {name for name in page.attributes if name.startswith("on") or name == "style"}
+    assert "src" not in page.attributes
 
 
 @given(marker=ANY_TEXT)
@@ -208,3 +248,37 @@ def test_ascii_reports_are_ascii(marker: str, empty: Result) -> None:
     options = OPTIONS._replace(unicode=False, verbose=1)
     for form in ("text", "concise"):
         assert rendered(form, result, files, options).isascii()
+
+
+def test_the_policy_of_a_page_allows_what_it_holds_and_nothing_else(sample: Any) -> None:
+    page = rendered("html", *sample)
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)
+    assert policy is not None
+    for tag in ("style", "script"):
+        (text,) = re.findall(f"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
+        hashed = b64encode(sha256(text.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{hashed}'" in policy[1].replace("&#39;", "'")
+    assert policy[1].startswith("default-src")
+    assert "unsafe" not in policy[1]
+
+
+@pytest.mark.parametrize(
+    ("template", "linked"),
+    [
+        ("https://git.example.com/{commit}/{path}#L{line}", True),
+        ("javascript:alert(1)//{path}", False),
+        ("", False),
+    ],
+)
+def test_a_page_links_to_the_web_alone(template: str, linked: bool, sample: Any) -> None:
+    page = rendered("html", *sample, OPTIONS._replace(link=template))
+    assert ('<a href="https://git.example.com/' in page) == linked
+    assert "javascript:" not in page
+
+
+def test_a_page_counts_what_it_does_not_write_out(empty: Result) -> None:
+    one = Finding("DF3006", Severity.WARNING, "message", Location("Dockerfile", Span(0, 4)))
+    findings = tuple(one._replace(location=Location(f"{n}/Dockerfile")) for n in range(5_003))
+    page = rendered("html", empty._replace(findings=findings), {})
+    assert page.count("<li class=") == 5_000
+    assert "3 more findings, counted by rule" in page

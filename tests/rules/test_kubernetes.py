@@ -14,11 +14,11 @@ from iachygiene.files import Tree
 from iachygiene.model import Finding, Severity
 from iachygiene.parse.kubernetes import Manifest, ManifestSet, group, load
 from iachygiene.rules.kubernetes.images import unpinned_image_tag
+from iachygiene.rules.kubernetes.privileges import privileged_container
 from iachygiene.rules.kubernetes.probes import (
     container_without_health_check,
     service_pod_without_readiness,
 )
-from iachygiene.rules.kubernetes.privileges import privileged_container
 from iachygiene.rules.kubernetes.references import service_selects_nothing
 from iachygiene.rules.kubernetes.resources import missing_resources
 from iachygiene.rules.kubernetes.security import non_root_contradiction, run_as_root_allowed

@@ -76,6 +76,16 @@ def compose_service_host_mismatch(compose: ComposeFile) -> Findings:
               - DB=db_main:5432
           db-main:
             image: postgres:17.2
+    Bad: both listen on port 8000, but the variable is named for the other one
+        services:
+          orders:
+            image: registry.example.com/shop/orders:3.0.1
+            environment:
+              CATALOG_URL: http://localhost:8000
+            expose: ["8000"]
+          catalog:
+            image: registry.example.com/shop/catalog:3.0.1
+            ports: ["8001:8000"]
     Good:
         services:
           api:
@@ -153,18 +163,26 @@ def _listener(
     port = target.port
     web = target.scheme in ("", "http", "https", "ws", "wss")
     outside = web and not _OUTSIDE.isdisjoint(variable.name.lower().split("_"))
-    if port is None or port in service.exposed or outside:
+    if port is None or outside:
         return None
     others = [
         other
         for other in compose.services.values()
         if other is not service and "network_mode" not in other.node and port in other.exposed
     ]
+    named = [other for other in others if _is_named_for(variable, other)]
+    if port in service.exposed or len(others) != 1:
+        others = named
     if len(others) != 1:
         return None
     published = any(port == number for one in others[0].ports for number, _ in one.fixed)
     # A published page at this URL may be for the person at the host.
     return None if published and web else others[0]
+
+
+def _is_named_for(variable: Variable, other: Service) -> bool:
+    """Whether the name of a variable begins with that of a service: CATALOG_URL."""
+    return variable.name.lower().startswith(re.sub("[^a-z0-9]", "_", other.name.lower()) + "_")
 
 
 def _namesake(compose: ComposeFile, service: Service, host: str) -> Service | None:

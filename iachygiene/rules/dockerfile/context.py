@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from iachygiene.model import Edit, Findings, Fix, Location, Severity, Span, at
 from iachygiene.parse.dockerfile import Copy, Dockerfile, Word
 from iachygiene.parse.dockerignore import BuildContext, IgnoreFile, clean
 from iachygiene.rule import rule
+from iachygiene.rules.dockerfile.credentials import is_secret_file
 
 
 class _Unwanted(NamedTuple):
@@ -191,10 +192,14 @@ def dockerignore_incomplete(dockerfile: Dockerfile, *, allow: tuple[str, ...] = 
     paths: list[str] = []
     for path, unwanted in _present(dockerfile, context, typical=False):
         probe = f"{path}/probe" if unwanted.directory else path
-        if path not in allow and not ignore.ignores(probe):
+        # Credentials are for secret-file-in-context to report.
+        is_secret = not unwanted.directory and is_secret_file(path, context)
+        if path not in allow and not is_secret and not ignore.ignores(probe):
             missing[unwanted.pattern] = unwanted
             paths.append(path)
     if missing:
+        # What only takes space may be wanted after all.
+        safe = all(unwanted.severity is _WARNING for unwanted in missing.values())
         worst = max(unwanted.severity for unwanted in missing.values())
         listed = ", ".join(paths[:5]) + (", ..." if len(paths) > 5 else "")
         copies = [word.location for word, _ in _copied_directories(dockerfile, context)]
@@ -203,20 +208,18 @@ def dockerignore_incomplete(dockerfile: Dockerfile, *, allow: tuple[str, ...] = 
             f"what it lets through is copied into an image: {listed}",
             severity=worst,
             related=[place.labelled("copied here") for place in copies[:3]],
-            fix=_append(ignore, missing),
+            fix=append_patterns(ignore, missing, safe=safe),
         )
 
 
-def _append(ignore: IgnoreFile, missing: Mapping[str, _Unwanted]) -> Fix:
-    """Add the patterns; what only takes space may be wanted after all, so that is unsafe."""
+def append_patterns(ignore: IgnoreFile, patterns: Iterable[str], *, safe: bool) -> Fix:
+    """The fix that adds patterns at the end of an ignore file."""
     text = ignore.file.text
     ending = "\r\n" if "\r\n" in text else "\n"
-    lines = "".join(pattern + ending for pattern in missing)
+    lines = "".join(pattern + ending for pattern in patterns)
     if text and not text.endswith("\n"):
         lines = ending + lines
-    edit = Edit(Span(len(text), len(text)), lines)
-    safe = all(unwanted.severity is _WARNING for unwanted in missing.values())
-    return Fix("leave them out", (edit,), safe)
+    return Fix("leave them out", (Edit(Span(len(text), len(text)), lines),), safe)
 
 
 def _name(path: str) -> str:

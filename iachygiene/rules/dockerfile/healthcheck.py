@@ -161,3 +161,58 @@ def _fails(text: str) -> bool:
     # Within a cluster, what follows an option with a value is that value.
     cluster = re.match(r"-[a-zA-Z]*?(?=[ofwXHdmubAekr]|$)", text)
     return text.startswith("-") and ("f" in text[: (cluster.end() if cluster else 0) + 1])
+
+
+@rule(
+    "DF3057",
+    Dockerfile,
+    Severity.INFO,
+    default="off",
+    aliases=("hadolint:DL3057",),
+)
+def stage_without_healthcheck(dockerfile: Dockerfile) -> Findings:
+    """A stage has no HEALTHCHECK.
+
+    Every stage is looked at, services or not; healthcheck-missing does better. A stage is
+    fine with a check of its own, with that of the stage it builds on, or if a stage that
+    builds on it has one.
+
+    Bad:
+        FROM debian:12.5
+    Bad: files are copied from a stage without one
+        FROM golang:1.23 AS build
+        FROM debian:12.5
+        COPY --from=build /app /app
+        HEALTHCHECK CMD ["/app", "check"]
+    Good:
+        FROM debian:12.5 AS base
+        FROM base
+        HEALTHCHECK NONE
+    """
+    fine: set[str] = set()
+    without: list[Stage] = []
+    for stage in dockerfile.stages:
+        if stage.image_name in fine:
+            fine.add(_name(stage))
+        elif not _has_check(stage):
+            without.append(stage)
+        if _has_check(stage):
+            fine.add(_name(stage))
+            bases = [stage.image_name]
+            while bases:
+                base = bases.pop()
+                found = [one for one in without if _name(one) == base]
+                without = [one for one in without if _name(one) != base]
+                fine.update(map(_name, found))
+                bases += (one.image_name for one in found)
+    for stage in without:
+        yield at(stage, "the stage has no HEALTHCHECK")
+
+
+def _name(stage: Stage) -> str:
+    """What hadolint calls a stage: without a name of its own, by that of its image."""
+    return stage.name or stage.image_name
+
+
+def _has_check(stage: Stage) -> bool:
+    return any(one.keyword == "HEALTHCHECK" for one in stage.instructions)

@@ -12,14 +12,17 @@ from iachygiene.rule import rule
 from iachygiene.rules.dockerfile.distributions import distribution
 from iachygiene.rules.dockerfile.installs import dependency_step
 
-_COMMON = ("type", "target", "dst", "destination", "readonly", "ro", "readwrite", "rw")
-_FILES = ("id", "mode", "uid", "gid")
+_EVERYWHERE = (
+    *("type", "target", "dst", "destination", "source", "src", "readonly", "ro", "readwrite"),
+    *("rw", "id"),
+)
+_OWNERS = ("mode", "uid", "gid")
 _KEYS: Mapping[str, frozenset[str]] = {
-    "bind": frozenset((*_COMMON, "from", "source", "src")),
-    "cache": frozenset((*_COMMON, *_FILES, "from", "source", "src", "sharing")),
-    "tmpfs": frozenset((*_COMMON, "size")),
-    "secret": frozenset((*_COMMON, *_FILES, "source", "src", "required", "env")),
-    "ssh": frozenset((*_COMMON, *_FILES, "source", "src", "required")),
+    "bind": frozenset((*_EVERYWHERE, "from")),
+    "cache": frozenset((*_EVERYWHERE, *_OWNERS, "from", "sharing")),
+    "tmpfs": frozenset((*_EVERYWHERE, "from", "size")),
+    "secret": frozenset((*_EVERYWHERE, *_OWNERS, "required", "env")),
+    "ssh": frozenset((*_EVERYWHERE, *_OWNERS, "required")),
 }
 _SAME = {"dst": "target", "destination": "target", "src": "source"}
 _APT = ("/var/cache/apt", "/var/lib/apt")

@@ -94,7 +94,7 @@ def node_env_too_early(dockerfile: Dockerfile) -> Findings:
     installs: dict[int, Ran] = {}
     for ran in found:
         index = ran.stage.index
-        if _needs_development(ran.command):
+        if runs_build(ran.command):
             install = installs.pop(index, None)
             severity = _certainty(dockerfile.context, ran.command) if install else None
             if install is not None and severity is not None:
@@ -111,7 +111,8 @@ def node_env_too_early(dockerfile: Dockerfile) -> Findings:
             installs.setdefault(index, ran)
 
 
-def _needs_development(command: Command) -> bool:
+def runs_build(command: Command) -> bool:
+    """Whether a command compiles or bundles, by a tool or by a script of the package."""
     words = [word.text for word in command.plain]
     if command.name in _TOOLS:
         return not command.has_flag("version", "help")

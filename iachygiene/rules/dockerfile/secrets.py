@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 
-from iachygiene.model import Findings, Severity, at
-from iachygiene.parse.dockerfile import Dockerfile, Pair, Variables
+from iachygiene.model import Findings, Location, Severity, at
+from iachygiene.parse.dockerfile import Dockerfile, Pair, Run, Variables
 from iachygiene.rule import rule
+from iachygiene.rules.dockerfile.credentials import says_secret
 
-_SECRET = frozenset(
-    (
-        *("apikey", "auth", "credential", "credentials", "key", "password", "pword", "passwd"),
-        *("pwd", "secret", "token"),
-    )
-)
-_HARMLESS = frozenset(
-    (
-        *("public", "file", "path", "version", "dir", "url", "name", "id", "type", "length"),
-        *("expiry", "ttl", "enabled", "algorithm"),
-    )
-)
+_REFERENCE = re.compile(r"(?<!\\)\$(?:(\w+)|\{(\w+)[^}]*\})", re.ASCII)
 _HARMLESS_VALUE = re.compile(r"(?:true|false|\d+|\.{0,2}/.*)", re.IGNORECASE)
 
 
@@ -72,7 +63,7 @@ def secret_in_variable_name(dockerfile: Dockerfile) -> Findings:
         if not isinstance(instruction, Variables):
             continue
         for pair in instruction.pairs:
-            if _says_secret(pair.name.text) and not _is_harmless(pair):
+            if says_secret(pair.name.text) and not _is_harmless(pair):
                 harmless = _stays_outside(instruction, pair, reaching)
                 yield at(
                     pair.name,
@@ -80,13 +71,6 @@ def secret_in_variable_name(dockerfile: Dockerfile) -> Findings:
                     object=instruction.object,
                     severity=Severity.INFO if harmless else None,
                 )
-
-
-def _says_secret(name: str) -> bool:
-    words = name.lower().split("_")
-    if "access_key_id" in name.lower():
-        return True
-    return not _SECRET.isdisjoint(words) and _HARMLESS.isdisjoint(words)
 
 
 def _is_harmless(pair: Pair) -> bool:
@@ -110,3 +94,66 @@ def _final_arguments(dockerfile: Dockerfile) -> set[tuple[str, str]]:
                 for pair in instruction.pairs:
                     known |= {(stage.object, pair.name.text), ("", pair.name.text)}
     return known
+
+
+@rule("DF5407", Dockerfile, Severity.WARNING, security=True)
+def secret_arg_in_run(dockerfile: Dockerfile) -> Findings:
+    """A RUN uses a build argument that holds a secret.
+
+    The history of the image shows each RUN with the values of the arguments that it used:
+    `docker history` is all it takes to read them. A mount of type secret leaves nothing
+    behind. https://docs.docker.com/build/building/secrets/
+
+    It is an info in a stage of which only files are taken over, since its history is not
+    shipped; it is still in the cache.
+
+    Bad:
+        FROM node:22
+        ARG NPM_TOKEN
+        RUN npm config set //registry.example.com/:_authToken $NPM_TOKEN && npm ci
+    Bad: only an info
+        FROM node:22 AS build
+        ARG NPM_TOKEN
+        RUN echo "${NPM_TOKEN}" > .npmrc && npm ci
+        FROM nginx:1.27
+        COPY --from=build /app /usr/share/nginx/html
+    Good:
+        FROM node:22
+        RUN --mount=type=secret,id=token,env=NPM_TOKEN npm ci
+    Good: no secret
+        FROM node:22
+        ARG KEY_FILE=/run/secrets/key
+        RUN cat $KEY_FILE
+    """
+    final = dockerfile.final_stage
+    shipped = final.chain if final else []
+    for stage in dockerfile.stages:
+        arguments: dict[str, Pair] = {}
+        for own in reversed(stage.chain):
+            for one in own.instructions:
+                if isinstance(one, Variables) and one.keyword == "ARG":
+                    for pair in one.pairs:
+                        if says_secret(pair.name.text) and not _is_harmless(pair):
+                            arguments[pair.name.text] = pair
+                elif isinstance(one, Run) and arguments and own is stage:
+                    for name, place in _uses(one, arguments):
+                        yield at(
+                            place,
+                            f'the value of "{name}" stays in the history',
+                            object=stage.object,
+                            severity=None if stage in shipped else Severity.INFO,
+                            related=[arguments[name].location.labelled("the argument")],
+                        )
+
+
+def _uses(run: Run, names: Mapping[str, Pair]) -> Iterator[tuple[str, Location]]:
+    """The first use of each variable in a RUN."""
+    string = run.text.string
+    if "$" not in string:
+        return
+    seen: set[str] = set()
+    for found in _REFERENCE.finditer(string, run.rest):
+        name = found[1] or found[2]
+        if name in names and name not in seen:
+            seen.add(name)
+            yield name, run.text.location(found.start(), found.end())

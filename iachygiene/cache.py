@@ -1,0 +1,237 @@
+"""Verdicts of earlier runs, so that only what changed is judged again.
+
+One file a root and configuration, in the user's cache folder: a line with version and
+digest, then one JSON array. It is written whole and renamed; what is damaged, of another
+version or of another tree is ignored. A verdict holds as long as everything that its job
+looked at is as it was.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from iachygiene import __version__
+from iachygiene.model import Broken, Job
+from iachygiene.rule import brief, remember
+from iachygiene.trace import Signature, digest, is_settled, listing_digest, signature
+
+if TYPE_CHECKING:
+    from iachygiene.files import Tree
+    from iachygiene.judge import Verdict
+
+SCHEMA = 1
+MAX_TOTAL = 500 * 1024 * 1024
+"""Bytes of all files in the folder; the oldest go first."""
+_DAY = 86_400
+_NOT_KEPT = frozenset(("HYG003", "HYG005"))
+"""What may be otherwise next time though no file changed: permissions and time limits."""
+
+Row = list[Any]
+"""A job's key, what it looked at (`Trace.dump`), and its verdict as JSON text."""
+
+
+def folder(environment: Mapping[str, str]) -> str | None:
+    """The user's cache folder for us, None where there is no home directory."""
+    named = environment.get("IACHYGIENE_CACHE_DIR")
+    if named:
+        return named
+    home = environment.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return os.path.join(home, "iachygiene") if os.path.isabs(home) else None
+
+
+def refusal(directory: str) -> str:
+    """Why a folder must not be used as a cache, "" where it may; makes it where it is missing."""
+    try:
+        os.makedirs(os.path.dirname(directory) or ".", exist_ok=True)
+        with suppress(FileExistsError):
+            os.mkdir(directory, 0o700)
+        found = os.lstat(directory)
+    except OSError as error:
+        return (error.strerror or "cannot be made").lower()
+    import stat
+
+    if not stat.S_ISDIR(found.st_mode):
+        return "not a directory"
+    if hasattr(os, "getuid") and found.st_uid != os.getuid():
+        return "it belongs to somebody else"
+    if found.st_mode & 0o022:
+        return "others may write to it"
+    return "" if os.access(directory, os.W_OK) else "it cannot be written"
+
+
+class Cache:
+    """The verdicts known of one root under one configuration.
+
+    `identity` is what else a verdict depends on; `hits` counts the jobs that were known.
+    """
+
+    def __init__(self, directory: str, tree: Tree, identity: str) -> None:
+        self._tree = tree
+        self._directory = directory
+        name = digest(f"{tree.root}\n{identity}".encode("utf-8", "surrogatepass"))
+        self._path = os.path.join(directory, f"{name[:40]}.json")
+        self._head = f"iachygiene {__version__} {SCHEMA}"
+        self._rows: dict[str, Row] = {}
+        self._kinds: dict[str, Row] = {}
+        self._codes: set[str] = set()
+        self._stats: dict[str, Signature | None] = {}
+        self._changed = False
+        self.hits = 0
+        self._load()
+
+    def _load(self) -> None:
+        try:
+            with open(self._path, "rb") as file:
+                head, _, body = file.read().partition(b"\n")
+        except OSError:
+            return
+        if head.decode("ascii", "replace") != f"{self._head} {digest(body)}":
+            return
+        try:
+            rows, self._kinds, briefs = json.loads(body)
+        except (ValueError, TypeError):
+            return
+        remember(briefs)
+        self._codes.update(briefs)
+        self._rows = {row[0]: row for row in rows}
+
+    def kind(self, path: str) -> str | None:
+        """What the contents of a file were seen to be, "" for nothing; None if not known."""
+        known = self._kinds.get(path)
+        return known[1] if known and self._is(path, known[0]) else None
+
+    def keep_kind(self, path: str, kind: str) -> None:
+        """Remember what the contents of a file are."""
+        found = self._signature(path)
+        if found is not None and is_settled(found, self._tree.started):
+            self._kinds[path] = [found, kind]
+            self._changed = True
+
+    def find(self, jobs: Sequence[Job], *, linking: bool) -> list[Verdict | None]:
+        """The verdict of each job, None where it is not known or does not hold.
+
+        `linking` says whether it has to have yielded its facts.
+        """
+        rows = [self._rows.get(_key(job, linking)) for job in jobs]
+        held = [row if row and self._holds(row) else None for row in rows]
+        texts = [row[2] for row in held if row]
+        self.hits += len(texts)
+        if not texts:
+            return [None] * len(jobs)
+        from iachygiene.worker import decoded
+
+        verdicts = iter(decoded("[" + ",".join(texts) + "]"))
+        return [next(verdicts) if row else None for row in held]
+
+    def keep(self, job: Job, verdict: Verdict, *, linking: bool) -> None:
+        """Remember the verdict of a job, unless it may be another one next time."""
+        if verdict.crashes or not verdict.trace or not _may_be_kept(verdict):
+            return
+        from iachygiene.worker import encoded
+
+        key = _key(job, linking)
+        text = encoded(verdict._replace(seconds={}, trace=[]))
+        self._codes.update(one.rule for one in verdict.findings)
+        self._rows[key] = [key, verdict.trace, text]
+        self._changed = True
+
+    def write(self, jobs: Iterable[Job]) -> None:
+        """Write what changed; a folder that does not take it is no error."""
+        if not self._changed:
+            return
+        wanted = {_key(job, linking) for job in jobs for linking in (False, True)}
+        rows = [row for key, row in self._rows.items() if key in wanted]
+        briefs = {code: brief(code)[1:] for code in sorted(self._codes)}
+        body = json.dumps([rows, self._kinds, briefs], separators=(",", ":")).encode()
+        temporary = f"{self._path}.{os.urandom(6).hex()}"
+        try:
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(f"{self._head} {digest(body)}\n".encode() + body)
+            os.replace(temporary, self._path)
+            _tidy(self._directory)
+        except OSError:
+            if os.path.lexists(temporary):
+                os.unlink(temporary)
+
+    def _holds(self, row: Row) -> bool:
+        files, listings, answers = row[1]
+        for read in files:
+            if not self._is(read[0], read[1]) and not self._reads(read):
+                return False
+        tree = self._tree
+        return all(
+            listing_digest(tree.listdir(directory)) == known for directory, known in listings
+        ) and all(getattr(tree, question)(path) == said for question, path, said in answers)
+
+    def _is(self, path: str, known: Sequence[int] | None) -> bool:
+        found = self._signature(path)
+        return known is not None and found is not None and list(found) == list(known)
+
+    def _signature(self, path: str) -> Signature | None:
+        if path not in self._stats:
+            try:
+                self._stats[path] = signature(os.stat(self._tree.absolute(path)))
+            except OSError:
+                self._stats[path] = None
+        return self._stats[path]
+
+    def _reads(self, read: Row) -> bool:
+        """Whether a file whose times tell nothing has the contents that it had."""
+        path, _, known = read
+        found = self._signature(path)
+        if found is None or self._tree.is_link(path):
+            return False
+        try:
+            same = digest(self._tree.raw(path, max(found[2], 1))) == known
+        except Broken:
+            return False
+        if same and is_settled(found, self._tree.started):
+            read[1] = found
+            self._changed = True
+        return bool(same)
+
+
+def _key(job: Job, linking: bool) -> str:
+    settings = {name: job.settings[name] for name in sorted(job.settings)}
+    what = [job.kind, job.directory, job.paths, settings, linking]
+    return digest(json.dumps(what, default=str).encode())[:32]
+
+
+def _may_be_kept(verdict: Verdict) -> bool:
+    """Not what the next run may see otherwise, and nothing that holds a secret."""
+    from iachygiene.report.mask import masked
+
+    for finding in verdict.findings:
+        if finding.rule in _NOT_KEPT:
+            return False
+        texts = [edit.text for edit in finding.fix.edits] if finding.fix else []
+        if any(masked(text) != text for text in (finding.message, *texts)):
+            return False
+    return all(masked(comment.text) == comment.text for comment in verdict.comments)
+
+
+def _tidy(directory: str) -> None:
+    """Remove the oldest files beyond the limit, at most once a day."""
+    stamp = os.path.join(directory, "tidied")
+    now = time.time()
+    try:
+        if now - os.stat(stamp).st_mtime < _DAY:
+            return
+    except FileNotFoundError:
+        pass
+    with open(stamp, "wb"):
+        os.utime(stamp)
+    with os.scandir(directory) as entries:
+        found = [(entry.stat().st_mtime, entry.stat().st_size, entry.path) for entry in entries]
+    left = sum(size for _, size, _ in found)
+    for _, size, path in sorted(found):
+        if left <= MAX_TOTAL:
+            return
+        os.unlink(path)
+        left -= size

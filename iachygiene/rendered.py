@@ -1,0 +1,148 @@
+"""Charts and kustomizations of one scan: rendered by their programs, judged as manifests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from iachygiene.judge import Rules, Verdict, empty_verdict, run_rule
+from iachygiene.model import WHOLE_FILE, Comment, Finding, Job, Location, ToolStatus, Unchecked
+
+if TYPE_CHECKING:
+    from threading import Thread
+
+    from iachygiene.config import Config
+    from iachygiene.engine import Options
+    from iachygiene.files import Tree
+    from iachygiene.parse.kubernetes import Manifest, ManifestSet
+    from iachygiene.tools import Program
+    from iachygiene.wrap.rendering import Rendered
+
+RENDERERS = frozenset(("helm", "kubectl", "kustomize"))
+
+
+class Rendering:
+    """What is rendered, beside the rules, for the jobs of one scan."""
+
+    def __init__(self, tree: Tree, config: Config, options: Options) -> None:
+        self.tree = tree
+        self.config = config
+        self._settings: dict[str, Any] = dict(config.settings("kubernetes"))
+        self._off = options.engine == "builtin"
+        self._builder: Program | None = None
+        self._asked = self._settings.get("kustomize") == "render" and not self._off
+        if self._asked:
+            from iachygiene.tools import KUBECTL, KUSTOMIZE
+
+            self._builder = KUSTOMIZE.find(tree.root) or KUBECTL.find(tree.root)
+        self._said: list[Any] = []
+        self._thread: Thread | None = None
+
+    @property
+    def builds(self) -> bool:
+        """Whether kustomizations are built, so that their files need not be judged."""
+        return self._builder is not None
+
+    def start(self, jobs: Sequence[Job]) -> None:
+        """Start what these jobs need; returns at once."""
+        from iachygiene.parse.kubernetes import chart_of
+
+        charts = {
+            chart
+            for job in jobs
+            for path in job.paths
+            if (chart := chart_of(path, self.tree)) is not None
+        }
+        built = list(_built(jobs)) if self._asked else []
+        if not charts and not built:
+            return
+        if jobs:
+            self._settings["definitions"] = jobs[0].settings.get("definitions", ())
+        from threading import Thread
+
+        self._thread = Thread(target=self._run, args=(sorted(charts), built), daemon=True)
+        self._thread.start()
+
+    def _run(self, charts: Sequence[str], built: Sequence[str]) -> None:
+        try:
+            self._said.extend(self._render(charts, built))
+        except Exception as error:  # a defect of ours must not look like a clean run
+            self._said.append(
+                ToolStatus("helm", "rendering", "crashed", detail=f"{type(error).__name__}")
+            )
+
+    def _render(self, charts: Sequence[str], built: Sequence[str]) -> Iterator[Any]:
+        from iachygiene.tools import HELM
+        from iachygiene.wrap import rendering
+
+        tree = self.tree
+        if charts:
+            tool = self.config.tool("helm")
+            policy = "never" if self._off else tool["policy"]
+            path = os.fspath(tool.get("path") or "")
+            program = None if policy == "never" else HELM.find(tree.root, path=path)
+            asked = {**self._settings, "policy": policy, "timeout": tool["timeout"]}
+            yield from rendering.charts(charts, tree, program, asked)
+        if built:
+            yield from rendering.kustomizations(built, tree, self._builder, self._settings)
+
+    def finish(self, rules: Rules, verdict: Verdict) -> list[ToolStatus]:
+        """Wait for the programs, judge what they made, and say how they ended."""
+        statuses: list[ToolStatus] = []
+        if self._thread is None:
+            return statuses
+        self._thread.join()
+        for unit in self._said:
+            if isinstance(unit, ToolStatus):
+                statuses.append(unit)
+            elif isinstance(unit, Unchecked):
+                verdict.unchecked.append(unit)
+            else:
+                self._judge(unit, rules, verdict)
+        return statuses
+
+    def _judge(self, rendered: Rendered, rules: Rules, verdict: Verdict) -> None:
+        from iachygiene.parse.kubernetes import comments
+
+        table: Mapping[type, Any] = rules.of("kubernetes")
+        own = empty_verdict()
+        units: list[Manifest | ManifestSet] = [*rendered.manifests, rendered.together]
+        for unit in units:
+            for rule in table.get(type(unit), ()):
+                run_rule(rule, unit, unit.location.path, self.config, own)
+            own.comments.extend(comments(unit))
+        verdict.findings.extend(map(_at_source, own.findings))
+        verdict.comments.extend(_annotations(own.comments))
+        verdict.crashes.extend(own.crashes)
+        for name, seconds in own.seconds.items():
+            verdict.seconds[name] += seconds
+
+
+def _built(jobs: Iterable[Job]) -> Iterator[str]:
+    """The kustomizations to build of these jobs, each once."""
+    seen: set[str] = set()
+    for job in jobs:
+        built = set(job.settings.get("built", ()))
+        for path in job.paths:
+            directory = path.rpartition("/")[0]
+            if directory in built and directory not in seen:
+                seen.add(directory)
+                yield directory
+
+
+def _at_source(finding: Finding) -> Finding:
+    """The finding at its source as a whole: rendered lines do not map back to it."""
+    related = tuple(_whole(place) for place in finding.related)
+    return finding._replace(location=_whole(finding.location), related=related, fix=None)
+
+
+def _annotations(comments: Iterable[Comment]) -> Iterator[Comment]:
+    """The annotations among comments; they speak for all of their template."""
+    for comment in comments:
+        if comment.key:
+            yield comment._replace(location=_whole(comment.location), reach=WHOLE_FILE)
+
+
+def _whole(place: Location) -> Location:
+    return Location(place.path, WHOLE_FILE, place.label)

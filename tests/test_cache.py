@@ -1,0 +1,188 @@
+"""Verdicts that are remembered from one run to the next."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from iachygiene.cache import refusal
+from iachygiene.trace import is_settled
+
+SHOP = Path(__file__).parent.parent / "examples" / "shop"
+OLD = 1_000_000_000
+
+
+class Project:
+    """A directory with files that are old enough to be known by their times, and a cache."""
+
+    def __init__(self, root: Path, cache: Path) -> None:
+        self.root = root
+        self.cache = cache
+
+    def write(self, name: str, text: str, *, old: bool = True) -> None:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        if old:
+            os.utime(path, (OLD, OLD))
+
+    def scan(self, *words: str) -> dict[str, object]:
+        command = [sys.executable, "-I", "-m", "iachygiene", "scan", "--engine", "builtin"]
+        options = ["--format", "json", "--reproducible", "--cache-dir", str(self.cache), *words]
+        done = subprocess.run(
+            [*command, *options], cwd=self.root, capture_output=True, text=True, check=False
+        )
+        assert done.returncode in (0, 1), done.stderr
+        report: dict[str, object] = json.loads(done.stdout)
+        report["run"] = None
+        return report
+
+    def rules(self, *words: str) -> list[str]:
+        return [one["rule"] for one in self.scan(*words)["findings"]]  # type: ignore[attr-defined]
+
+    @property
+    def files(self) -> list[Path]:
+        return sorted(self.cache.glob("*.json"))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    root = tmp_path / "root"
+    root.mkdir()
+    return Project(root, tmp_path / "cache")
+
+
+def test_warm_run_says_what_a_cold_one_does(project: Project) -> None:
+    for path in SHOP.rglob("*"):
+        if path.is_file():
+            project.write(str(path.relative_to(SHOP)), path.read_text())
+    cold = project.scan()
+    assert project.scan() == cold == project.scan("--no-cache")
+    assert len(project.files) == 1
+
+
+def test_every_edit_is_seen(project: Project) -> None:
+    project.write("Dockerfile", "FROM debian:12\nRUN cd /srv\n")
+    assert "DF3003" in project.rules()
+    project.write("Dockerfile", "FROM debian:12\nRUN ls /srv\n", old=False)
+    assert "DF3003" not in project.rules()
+    project.write("Dockerfile", "FROM debian:12\nRUN cd /srv\n", old=False)
+    assert "DF3003" in project.rules()
+
+
+def test_edit_that_keeps_size_and_time_is_seen(project: Project) -> None:
+    project.write("Dockerfile", "FROM debian:12\nRUN cd /srv\n")
+    assert "DF3003" in project.rules()
+    project.write("Dockerfile", "FROM debian:12\nRUN ls /srv\n")
+    assert "DF3003" not in project.rules()
+
+
+def test_file_that_appears_beside_is_seen(project: Project) -> None:
+    project.write("app/package.json", "{}")
+    project.write("app/.env", "A=1")
+    project.write("app/Dockerfile", "FROM node:22.1.0\nCOPY . /srv/\n")
+    before = project.rules()
+    assert "DF5101" in before
+    project.write("app/.dockerignore", "node_modules\n.env\n.git\n*.log\n")
+    assert "DF5101" not in project.rules()
+    (project.root / "app/.dockerignore").unlink()
+    assert project.rules() == before
+
+
+def test_file_that_becomes_a_manifest_is_seen(project: Project) -> None:
+    pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n"
+    pod += "spec: {containers: [{name: a, image: a}]}\n"
+    project.write("a.yaml", "hello: 1\n")
+    assert project.rules() == []
+    project.write("a.yaml", pod, old=False)
+    assert "K8S101" in project.rules()
+
+
+def test_other_rules_are_other_verdicts(project: Project) -> None:
+    project.write("Dockerfile", "FROM debian\nRUN cd /srv\n")
+    assert project.rules("--select", "DF3006") == ["DF3006"]
+    assert project.rules("--select", "DF3003") == ["DF3003"]
+    assert project.rules("--select", "DF3006") == ["DF3006"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: b"",
+        lambda data: data[:-1],
+        lambda data: data[: len(data) // 2],
+        lambda data: data.replace(b"DF3003", b"DF3006"),
+        lambda data: data.replace(b"iachygiene ", b"iachygiene 0", 1),
+        lambda data: b"\xff" * 100,
+    ],
+)
+def test_damaged_cache_is_made_anew(project: Project, damage: object) -> None:
+    project.write("Dockerfile", "FROM debian:12\nRUN cd /srv\n")
+    expected = project.scan()
+    (file,) = project.files
+    good = file.read_bytes()
+    file.write_bytes(damage(good))  # type: ignore[operator]
+    assert project.scan() == expected
+    assert file.read_bytes() == good
+
+
+def test_runs_that_race_on_one_tree_agree(project: Project) -> None:
+    for number in range(20):
+        project.write(f"{number}/Dockerfile", "FROM debian:12\nRUN cd /srv\n")
+    expected = project.scan("--no-cache")
+    with ThreadPoolExecutor(4) as pool:
+        assert all(one == expected for one in pool.map(lambda _: project.scan(), range(8)))
+    assert project.scan() == expected
+    assert [path.suffix for path in project.cache.iterdir() if path.name != "tidied"] == [".json"]
+
+
+def test_no_secret_is_remembered(project: Project) -> None:
+    token = "ghp_" + "a1B2" * 9
+    project.write("Dockerfile", f"FROM debian:12\nENV TOKEN={token}\nRUN curl -u x:{token} a\n")
+    project.write("main.tf", f'locals {{\n  a="{token}"\n}}\n')
+    project.write("pod.yaml", f"apiVersion: v1\nkind: Pod\nmetadata: {{name: {token}}}\n")
+    project.scan()
+    assert project.files
+    for file in project.files:
+        assert token not in file.read_text()
+
+
+def test_run_without_cache_leaves_nothing(project: Project) -> None:
+    project.write("Dockerfile", "FROM debian\n")
+    project.scan("--no-cache")
+    assert not project.cache.exists()
+
+
+def test_fix_sees_every_file_itself(project: Project) -> None:
+    project.write("main.tf", 'locals {\n  a="b"\n}\n')
+    assert "TF001" in project.rules()
+    assert "TF001" not in project.rules("--fix")
+    assert "TF001" not in project.rules()
+
+
+def test_folder_of_somebody_else_is_not_used(tmp_path: Path) -> None:
+    assert refusal(str(tmp_path / "new" / "cache")) == ""
+    assert (tmp_path / "new" / "cache").stat().st_mode & 0o777 == 0o700
+    wide = tmp_path / "wide"
+    wide.mkdir()
+    wide.chmod(0o777)
+    assert refusal(str(wide)) == "others may write to it"
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "new")
+    assert refusal(str(link)) == "not a directory"
+    tmp_path.joinpath("file").write_text("")
+    assert refusal(str(tmp_path / "file" / "cache")) != ""
+
+
+def test_times_that_may_still_change_tell_nothing() -> None:
+    now = 100 * 10**9
+    assert is_settled((97 * 10**9, 97 * 10**9, 1, 1), now)
+    assert not is_settled((99 * 10**9, 97 * 10**9, 1, 1), now)
+    assert not is_settled((97 * 10**9, 99 * 10**9, 1, 1), now)
+    assert not is_settled((200 * 10**9, 97 * 10**9, 1, 1), now)
