@@ -209,9 +209,8 @@ def test_blocks_of_json_files_are_like_others(tmp_path: Path) -> None:
 
 
 def test_json_files_are_not_formatted(tmp_path: Path) -> None:
-    assert [type(unit).__name__ for unit in units_of(tmp_path, a_tf_json="{ }")] == [
-        "TerraformModule"
-    ]
+    units = units_of(tmp_path, a_tf_json="{ }")
+    assert [type(unit).__name__ for unit in units] == ["TerraformJson", "TerraformModule"]
 
 
 @pytest.mark.parametrize(
