@@ -16,6 +16,7 @@ from iachygiene.parse.terraform import (
     Block,
     Formatting,
     TerraformFile,
+    TerraformJson,
     TerraformModule,
     comments,
     formatted,
@@ -411,7 +412,7 @@ def test_any_bytes_are_units_or_a_trouble_of_their_file(data: bytes, name: str) 
             assert unit.kind in ("syntax", "undecodable", "over-limit")
             assert unit.location.path == name
         else:
-            assert isinstance(unit, Formatting | TerraformFile | TerraformModule)
+            assert isinstance(unit, Formatting | TerraformFile | TerraformJson | TerraformModule)
 
 
 @pytest.mark.parametrize("bracket", ["[", "(", "{ a = ", "f(", '"${', "b {\n", "x ? "])
