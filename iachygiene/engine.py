@@ -40,6 +40,7 @@ class Options(NamedTuple):
     engine: str = "auto"
     required: frozenset[str] = frozenset()
     trust_providers: bool = False
+    init: bool = False
     workers: int = 0
     fix: bool = False
     unsafe_fixes: bool = False

@@ -135,7 +135,7 @@ def _tflint(comment: Comment, text: str) -> Iterator[PeerSuppression]:
             end = text.find("\n", text.find("\n", max(span.end - 1, 0)) + 1)
             reach = Span(start, len(text) if end == -1 else end + 1)
             yield found._replace(reach=reach, starting=True)
-        elif span.start == 0:
+        elif span.start == 0 or comment.location.path.endswith(".json"):
             yield found._replace(whole_file=True)
 
 

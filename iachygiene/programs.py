@@ -39,7 +39,7 @@ class Programs:
         self.config = config
         self.required = options.required
         tool = config.tool("terraform")
-        self.engine = _engine(options.engine, tool["policy"], tree.root)
+        self.engine = _engine(options.engine, tool["policy"], tree)
         tables = {kind.name: dict(config.settings(kind.name)) for kind in KINDS}
         tables["terraform"]["engine"] = self.engine
         self._rendering = Rendering(tree, config, options)
@@ -48,6 +48,7 @@ class Programs:
         self.settings: Mapping[str, Mapping[str, Any]] = tables
         self._none_at_all = options.engine == "builtin"
         self._trust_providers = options.trust_providers
+        self._init = options.init
         self._said: list[Any] = []
         self._threads: list[Thread] = []
 
@@ -72,6 +73,7 @@ class Programs:
             **self._asked("terraform", required),
             "engine": self.engine,
             "trust_providers": self._trust_providers or required,
+            "install": _installations() if self._init else "",
         }
         if asked["policy"] == "never" and self.engine == "builtin":
             self._switched_off("terraform", "terraform validate", required)
@@ -165,7 +167,17 @@ class Programs:
         return sorted(said, key=lambda status: status.check)
 
 
-def _engine(asked: str, policy: str, root: str) -> str:
+def _installations() -> str:
+    """The folder for what `terraform init` installs, "" where there is none to be used."""
+    import os
+
+    from iachygiene.cache import folder, refusal
+
+    found = folder(os.environ)
+    return found if found and not refusal(found) else ""
+
+
+def _engine(asked: str, policy: str, tree: Tree) -> str:
     """The program that formats Terraform files: "builtin" where none is to be had."""
     if asked in ("builtin", "terraform", "tofu"):
         return asked
@@ -173,5 +185,11 @@ def _engine(asked: str, policy: str, root: str) -> str:
         return "builtin"
     from iachygiene.tools import TERRAFORM
 
-    found = TERRAFORM.find(root)
+    found = None
+    if any(path.endswith(_FOR_TOFU) for path in tree.listed):
+        found = TERRAFORM.find(tree.root, name="tofu")
+    found = found or TERRAFORM.find(tree.root)
     return found.name if found else "builtin"
+
+
+_FOR_TOFU = (".tofu", ".tofu.json", ".opentofu-version")

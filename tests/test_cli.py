@@ -253,6 +253,18 @@ def test_fmt_with_a_program_names_files_that_do_not_parse(tmp_path: Path) -> Non
         assert "latin.tf:" in done.stderr
 
 
+def test_fmt_shows_the_line_that_does_not_parse(tmp_path: Path) -> None:
+    (tmp_path / "bad.tf").write_text("a = 1\nb = [1 2]\n")
+    (tmp_path / "lossy.tf").write_text("a = b[true]\n")
+    done = run("fmt", "--engine", "builtin", cwd=tmp_path)
+    lines = done.stderr.splitlines()
+    assert lines[0] == 'error: bad.tf:2:8: "," or "]" is expected between elements, not "2"'
+    assert lines[2].split("|") == ["   2 ", " b = [1 2]"]
+    assert lines[3].split("|")[1] == " " + " " * 7 + "^"
+    assert "lossy.tf:1:6: left alone" in lines[4]
+    assert "^^^^^^" in lines[7]
+
+
 def test_removing_a_comment_keeps_the_code_behind_it(tmp_path: Path) -> None:
     (tmp_path / "main.tf").write_text('# c\n/* iachygiene: ignore[TF001] x */ variable "a" {}\n')
     run("scan", "--select", "TF001", "--fix", "--engine", "builtin", cwd=tmp_path)

@@ -149,6 +149,14 @@ def test_tflint_speaks_for_its_line_and_the_next(tmp_path: Path) -> None:
         assert codes(tmp_path, config=config)[0] == left, text
 
 
+def test_tflint_speaks_for_a_file_in_json_at_its_root(tmp_path: Path) -> None:
+    config = Config().with_command_line({"select": ["TF203"]})
+    text = '{"//": "tflint-ignore-file: %s",\n\n "variable": {"a": {}}}\n'
+    for rule, left in (("terraform_typed_variables", []), ("terraform_module_version", ["TF203"])):
+        tmp_path.joinpath("main.tf.json").write_text(text % rule)
+        assert codes(tmp_path, config=config)[0] == left
+
+
 MANIFEST = """\
 apiVersion: v1
 kind: Pod

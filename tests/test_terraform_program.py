@@ -481,10 +481,6 @@ def test_a_module_that_calls_itself_comes_to_an_end(root: Path, terraform: str) 
     [
         ('resource "aws_s3_bucket" "x" {}\n', "needs init: .: missing required provider"),
         ('module "x" {\n  source = "a/b/c"\n}\n', "needs init: .: module not installed"),
-        (
-            'terraform {\n  required_version = ">= 99.0"\n}\n',
-            "needs init: .: its required_version asks for another version",
-        ),
     ],
 )
 def test_what_needs_init_is_a_status_and_no_finding(
@@ -527,9 +523,67 @@ resource "terraform_data" "a" {
 }
 """,
     )
+    before = list(snapshot(root))
     units = said(root, VALIDATE, terraform)
     assert not diagnostics(units)
-    assert "provider aliases" in only_status(units).detail
+    assert (only_status(units).status, only_status(units).detail) == ("ok", "modules: 1 valid")
+    assert list(snapshot(root)) == before
+
+
+ALIASED = """terraform {
+  required_providers {
+    tf = {
+      source                = "terraform.io/builtin/terraform"
+      configuration_aliases = [tf.x, tf.y]
+    }
+  }
+}
+locals {
+  text = file("../texts/a.txt")
+  more = file("${path.module}/b.txt")
+}
+module "beside" {
+  source = "../beside"
+  text   = local.text
+}
+resource "terraform_data" "a" {
+  provider = tf.x
+  input    = var.gone
+}
+"""
+
+
+@pytest.mark.needs_terraform
+def test_a_module_with_foreign_aliases_is_validated_with_all_that_is_around_it(
+    root: Path, terraform: str
+) -> None:
+    write(root, deep__own__main=ALIASED, deep__beside__main='variable "text" {}\n')
+    write(root, deep__beside__out='output "x" {\n  value = var.lost\n}\n')
+    (root / "deep" / "texts").mkdir()
+    (root / "deep" / "texts" / "a.txt").write_text("a")
+    (root / "deep" / "own" / "b.txt").write_text("b")
+    before = list(snapshot(root))
+    units = said(root, VALIDATE, terraform)
+    found = {one.location.path: one.summary for one in diagnostics(units)}
+    assert found == {
+        "deep/own/main.tf": "Reference to undeclared input variable",
+        "deep/beside/out.tf": "Reference to undeclared input variable",
+    }
+    assert only_status(units).status == "findings"
+    assert list(snapshot(root)) == before
+
+
+@pytest.mark.needs_terraform
+def test_a_module_for_another_version_is_unchecked_and_no_finding(
+    root: Path, terraform: str
+) -> None:
+    write(root, main='terraform {\n  required_version = ">= 99.0"\n}\n', good__main="locals {}\n")
+    units = said(root, VALIDATE, terraform)
+    assert not diagnostics(units)
+    (unchecked,) = (unit for unit in units if isinstance(unit, Unchecked))
+    why = 'terraform validate is for another version: required_version ">= 99.0"'
+    assert (unchecked.what, unchecked.detail) == (".", why)
+    assert only_status(units).detail == "modules: 1 not validated, 1 valid"
 
 
 @pytest.mark.needs_terraform
@@ -629,3 +683,118 @@ def test_an_installation_that_is_a_link_is_never_used(
     assert only_status(units).detail == (
         "needs init: .: module not installed; its .terraform is reached by a link, and is not used"
     )
+
+
+# What init installs ------------------------------------------------------------------------
+
+
+def steps(tmp_path: Path) -> list[str]:
+    return (tmp_path / "home" / "steps").read_text().splitlines()
+
+
+def write_lock(root: Path, text: str) -> None:
+    (root / ".terraform.lock.hcl").write_text(text)
+
+
+def test_init_runs_where_it_is_needed_and_only_once(root: Path, tmp_path: Path) -> None:
+    write(root, main='resource "aws_s3_bucket" "x" {}\n', sub__main="locals {}\n")
+    program, folder = standin("installing", tmp_path), str(tmp_path / "cache")
+    before = list(snapshot(root))
+    for _ in range(2):
+        status = only_status(said(root, VALIDATE, program, install=folder))
+        assert (status.status, status.detail) == ("ok", "modules: 2 valid")
+    assert list(snapshot(root)) == before
+    assert [step for step in steps(tmp_path) if step.startswith("init")] == [
+        "init -backend=false -input=false -no-color"
+    ]
+    assert (tmp_path / "cache" / "terraform" / "plugins").is_dir()
+
+
+def test_init_runs_again_when_what_is_required_changes(root: Path, tmp_path: Path) -> None:
+    program, folder = standin("installing", tmp_path), str(tmp_path / "cache")
+    texts = [
+        'resource "aws_s3_bucket" "x" {}\n',
+        'resource "aws_s3_bucket" "x" {}\nresource "google_project" "y" {}\n',
+        'module "a" {\n  source = "a/b/c"\n}\n',
+        'module "a" {\n  source  = "a/b/c"\n  version = "2"\n}\n',
+        'module "a" {\n  source  = "a/b/c"\n  version = "2"\n  other   = 1\n}\n',
+    ]
+    for text in texts:
+        write(root, main=text)
+        said(root, VALIDATE, program, install=folder)
+    assert sum(step.startswith("init") for step in steps(tmp_path)) == 4
+
+
+def test_a_lock_file_is_kept_to_and_never_written(root: Path, tmp_path: Path) -> None:
+    write(root, main='resource "aws_s3_bucket" "x" {}\n')
+    write_lock(root, "# locked\n")
+    said(root, VALIDATE, standin("installing", tmp_path), install=str(tmp_path / "cache"))
+    assert "init -backend=false -input=false -no-color -lockfile=readonly" in steps(tmp_path)
+    assert (root / ".terraform.lock.hcl").read_text() == "# locked\n"
+
+
+def test_an_init_that_fails_is_tried_twice_and_is_no_finding(root: Path, tmp_path: Path) -> None:
+    write(root, main='resource "broken_thing" "x" {}\n')
+    (tmp_path / "home" / "offline").touch()
+    units = said(root, VALIDATE, standin("installing", tmp_path), install=str(tmp_path / "cache"))
+    status = only_status(units)
+    assert (status.status, status.detail) == (
+        "missing",
+        "needs init: .: init failed: Failed to query available provider packages",
+    )
+    assert not diagnostics(units)
+    assert sum(step.startswith("init") for step in steps(tmp_path)) == 2
+
+
+def test_credentials_reach_init_and_nothing_else(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TF_TOKEN_app_terraform_io", "secret")
+    monkeypatch.setenv("TF_CLI_ARGS", "-help")
+    write(root, main='resource "aws_s3_bucket" "x" {}\n')
+    said(root, VALIDATE, standin("installing", tmp_path), install=str(tmp_path / "cache"))
+    given = (tmp_path / "home" / "variables").read_text().splitlines()
+    assert [line for line in given if "secret" in line] == ["init TF_TOKEN_app_terraform_io=secret"]
+    assert not any("TF_CLI_ARGS" in line for line in given)
+
+
+def test_inits_do_not_run_at_once(root: Path, tmp_path: Path) -> None:
+    write(root, **{f"m{n}__main": f'resource "p{n}_x" "x" {{}}\n' for n in range(4)})
+    said(root, VALIDATE, standin("installing", tmp_path), install=str(tmp_path / "cache"))
+    assert sum(step.startswith("init") for step in steps(tmp_path)) == 4
+    assert not (tmp_path / "home" / "clash").exists()
+
+
+@pytest.mark.needs_terraform
+def test_the_real_init_needs_no_network_for_local_modules(
+    root: Path, tmp_path: Path, terraform: str
+) -> None:
+    write(root, main=LOCAL_CALL, inner__main='variable "name" {}\n')
+    from iachygiene.tools import Program
+    from iachygiene.wrap.install import Installer
+
+    installer = Installer(Program("terraform", terraform), str(root), str(tmp_path / "cache"))
+    data = installer.data("a")
+    assert installer.install(str(root), data) == ""
+    assert (Path(data) / "modules" / "modules.json").is_file()
+    assert not (root / ".terraform").exists()
+
+
+LOCAL_CALL = 'module "inner" {\n  source = "./inner"\n  name   = "a"\n}\n'
+
+
+@pytest.mark.parametrize(("name", "expected"), [("a.tofu", "tofu"), ("a.tf", "terraform")])
+def test_files_for_opentofu_are_given_to_it(
+    name: str, expected: str, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from iachygiene.config import Config
+    from iachygiene.engine import Options
+    from iachygiene.programs import Programs
+
+    for program in ("terraform", "tofu"):
+        path = tmp_path / "bin" / program
+        path.parent.mkdir(exist_ok=True)
+        shutil.copy(STANDINS / "answering", path)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    tree = Tree(str(root), listed=frozenset([name]))
+    assert Programs(tree, Config(), Options()).engine == expected

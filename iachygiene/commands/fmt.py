@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from iachygiene.files import Tree
-from iachygiene.model import Broken, Job, SourceFile, ToolStatus, Trouble
+from iachygiene.model import Broken, Job, Location, SourceFile, ToolStatus, Trouble
 
 if TYPE_CHECKING:
     from iachygiene.parse.terraform import Formatting
@@ -194,16 +194,29 @@ def _give(unit: Formatting, tree: Tree, *, check: bool, diff: bool) -> bool:
 
 
 def _say_trouble(trouble: Trouble, tree: Tree) -> None:
-    from iachygiene.report.escape import clean
-
-    place = trouble.location
+    path = trouble.location.path
     try:
-        source = SourceFile(place.path, tree.raw(place.path))
-        line, column = source.position(place.span.start)
-        where = f"{clean(place.path)}:{line}:{column}"
+        source = SourceFile(path, tree.raw(path))
     except Broken:
-        where = clean(place.path)
-    click.echo(f"error: {where}: {clean(trouble.message)}", err=True)
+        from iachygiene.report.escape import clean
+
+        click.echo(f"error: {clean(path)}: {clean(trouble.message)}", err=True)
+    else:
+        _say_at(source, trouble.location, trouble.message)
+
+
+def _say_at(source: SourceFile, place: Location, message: str) -> None:
+    """Print what is wrong at a place, with its line and a mark below."""
+    from iachygiene.report.escape import clean
+    from iachygiene.report.frame import Style, frame
+
+    line, column = source.position(place.span.start)
+    click.echo(f"error: {clean(source.path)}:{line}:{column}: {clean(message)}", err=True)
+    if source.data:
+        gutter = len(str(line + 8)) + 2
+        unicode = "utf" in (sys.stderr.encoding or "").lower()
+        shown, _ = frame(source, place, (), Style(gutter, unicode=unicode))
+        click.echo("\n".join(shown), err=True)
 
 
 def _say_status(status: ToolStatus) -> bool:
@@ -217,14 +230,9 @@ def _say_status(status: ToolStatus) -> bool:
 
 
 def _say_quirks(unit: Formatting) -> None:
-    from iachygiene.report.escape import clean
-
     for quirk in unit.quirks:
-        line, column = unit.source.position(quirk.location.span.start)
-        where = f"{clean(unit.source.path)}:{line}:{column}"
-        click.echo(
-            f"error: {where}: left alone, formatting would lose code ({quirk.name})", err=True
-        )
+        message = f"left alone, {quirk.explanation} ({quirk.name})"
+        _say_at(unit.source, quirk.location, message)
 
 
 def _stdin(paths: Sequence[str], check: bool, engine: str, parity: bool) -> int:
@@ -232,14 +240,11 @@ def _stdin(paths: Sequence[str], check: bool, engine: str, parity: bool) -> int:
         raise click.UsageError("- stands for stdin and goes with no other path")
     if engine not in ("auto", "builtin"):
         raise click.UsageError("stdin is formatted by the built-in engine")
-    from iachygiene.report.escape import clean
-
     source = SourceFile("<stdin>", sys.stdin.buffer.read())
     try:
         formatting = _built_in(source, parity)
     except Broken as broken:
-        line, column = source.position(broken.trouble.location.span.start)
-        click.echo(f"error: <stdin>:{line}:{column}: {clean(broken.trouble.message)}", err=True)
+        _say_at(source, broken.trouble.location, broken.trouble.message)
         return 1
     if formatting.quirks:
         _say_quirks(formatting)

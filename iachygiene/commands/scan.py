@@ -163,6 +163,7 @@ def _rule_options(command: Any) -> Any:
     show_envvar=True,
     help="Where to remember verdicts.",
 )
+@click.option("--init", is_flag=True, help="Let validate install what modules need, elsewhere.")
 @click.option("--trust-providers", is_flag=True, help="Let validate use installed providers.")
 @click.option(
     "--today",
@@ -425,6 +426,7 @@ def _options(place: Place, given: Mapping[str, Any]) -> Options:
         engine=given["engine"],
         required=_required(words, given),
         trust_providers=given["trust_providers"],
+        init=given["init"],
         workers=1 if fixing else given["jobs"] or 0,
         fix=fixing,
         unsafe_fixes=given["unsafe_fixes"],

@@ -186,8 +186,9 @@ def _rewrite_labels(
         end = index + 1
         if kind == scan.COMMENT:
             edits[index] = []
-            explanation = "a comment between a block's type and its labels would be deleted"
-            losses.append(_Loss("Q8", index, index, explanation))
+            if text.strip("/* \t\r\n"):
+                explanation = "a comment between a block's type and its labels would be deleted"
+                losses.append(_Loss("Q8", index, index, explanation))
         elif kind in scan.NAMES:
             edits[index] = [(scan.STRING, _quoted(text))]
         elif kind == scan.OPEN_QUOTE or not _PLAIN_LABEL.fullmatch(text):

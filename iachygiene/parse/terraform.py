@@ -379,6 +379,11 @@ class TerraformJson:
         self.source = source
         self.root = root
 
+    @property
+    def location(self) -> Location:
+        """The file as a whole."""
+        return Location(self.source.path)
+
 
 def _is_override(path: str) -> bool:
     name = path.rpartition("/")[2].partition(".")[0]
@@ -443,7 +448,9 @@ def load(job: Job, tree: Tree) -> Iterator[Any]:
         try:
             source = tree.read(path)
             if path.endswith(_JSON):
-                files.append(read_json(source))
+                if is_module_file(path):
+                    files.append(read_json(source))
+                    yield files[-1]
                 continue
             formatting = formatted(source) if built_in else None
             if formatting is None:
@@ -512,7 +519,16 @@ def provider_requirement(attribute: Attribute) -> tuple[str, str]:
 
 
 def comments(unit: object) -> Iterator[Comment]:
-    """The comments of a file, each with the line or the block that it speaks for."""
+    """The comments of a file, each with the line or the block that it speaks for.
+
+    In a JSON file it is the text under the key "//" at its root, which speaks for its line.
+    """
+    if isinstance(unit, TerraformJson):
+        said = unit.root.get("//")
+        if said is not None and said.text is not None:
+            place = Location(said.path, Span(said.start + 1, said.end - 1))
+            reach = _line_around(unit.source.text, said.start, said.end)
+            yield Comment(place, said.text, reach, leading=True)
     if not isinstance(unit, TerraformFile):
         return
     from iachygiene.hcl import comments as comments_of
@@ -587,8 +603,9 @@ def is_formatted(path: str) -> bool:
 
 
 def is_module_file(path: str) -> bool:
-    """Whether a file is part of its directory's module."""
-    return path.endswith(_NATIVE + _JSON)
+    """Whether a file is part of its directory's module; hidden ones are not."""
+    name = path.rpartition("/")[2]
+    return name.endswith(_NATIVE + _JSON) and name[0] != "."
 
 
 def _in_force(

@@ -57,7 +57,8 @@ def units(
 
     `settings` may hold "policy" ("auto", "always", "never"), "engine" ("auto", "terraform",
     "tofu", "builtin"), "path" of the program, "timeout" in seconds, "required" where
-    validation was asked for by name, and "trust_providers".
+    validation was asked for by name, "trust_providers", and "install", the folder for what
+    `init` may install.
     """
     engine = settings.get("engine") or "auto"
     name = engine if engine in ("terraform", "tofu") else ""

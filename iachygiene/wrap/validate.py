@@ -1,8 +1,9 @@
 """`terraform validate` on the modules of the scanned tree.
 
 It runs in place, because relative modules and `file()` have to resolve, but its data
-directory is a temporary one outside the tree. Local modules are made known there without
-`init`; what would need `init` for more is said to be unchecked, never to be wrong. Output:
+directory is another one outside the tree. Local modules are made known there without `init`;
+what would need `init` for more is said to be unchecked, never to be wrong. A module that gets
+providers from its caller is validated as a copy with configurations of them. Output:
 https://developer.hashicorp.com/terraform/cli/commands/validate#json-output-format
 """
 
@@ -10,17 +11,20 @@ from __future__ import annotations
 
 import os
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iachygiene.model import Broken, Job, Location, SourceFile, Span, ToolStatus, Unchecked
 from iachygiene.parse.terraform import Diagnostic, Validation, checked, is_module_file
 from iachygiene.tools import TERRAFORM, Program, ToolRun
+from iachygiene.wrap.install import Installer
+from iachygiene.wrap.shadow import ALIASES, LOCK_FILE, add_aliases, shadow
 from iachygiene.wrap.terraform import in_threads, status_of
 
 if TYPE_CHECKING:
     from iachygiene.files import Tree
+    from iachygiene.parse.terraform import TerraformModule
 
 CHECK = "terraform validate"
 TIMEOUT = 120.0
@@ -54,18 +58,31 @@ _NOT_INSTALLED = frozenset(
 )
 _NO_PACKAGE = ("there is no package for", "missing or corrupted provider plugins")
 _INIT = "run terraform init in that directory"
+_TO_INSTALL = "use --init to install what it needs elsewhere"
 _OTHER_VERSION = "Unsupported Terraform Core version"
 _NO_CONFIGURATION = "Provider configuration not present"
 
 
 class Answer(NamedTuple):
-    """What one run said of one module. `needs` is why it could not say all, else empty."""
+    """What one run said of one module.
+
+    `needs` is why it could not say all, `other` is the constraint on versions that forbids it
+    to say anything; both are mostly empty.
+    """
 
     directory: str
     run: ToolRun
     diagnostics: Sequence[Diagnostic] = ()
     needs: str = ""
     notes: Sequence[str] = ()
+    other: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """`valid`, `invalid`, or `not validated`."""
+        if any(one.severity == "error" for one in self.diagnostics):
+            return "invalid"
+        return "valid" if self.run.answered and not (self.needs or self.other) else "not validated"
 
 
 def validate(
@@ -109,14 +126,23 @@ def _units(
             yield Validation(answer.directory, place, fresh, f"{run.name} {run.version}")
             for note in answer.notes:
                 yield Unchecked(answer.directory or ".", "place", note)
+        if answer.other:
+            why = f"{CHECK} is for another version: required_version {answer.other}"
+            yield Unchecked(answer.directory or ".", "version", why)
         if answer.needs:
+            own = _INIT if required else f"{_INIT} and use it with --trust-providers"
             run = run._replace(
                 status="missing",
                 detail=f"needs init: {answer.directory or '.'}: {answer.needs}",
-                hint=_INIT if required else f"{_INIT}, and use it with --trust-providers",
+                hint=f"{own}, or {_TO_INSTALL}",
             )
         runs.append(run)
-    yield status_of(CHECK, runs, len(answers), findings=bool(seen), required=required)
+    status = status_of(CHECK, runs, len(answers), findings=bool(seen), required=required)
+    if not status.detail:
+        counts = Counter(answer.verdict for answer in answers)
+        told = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
+        status = status._replace(detail=f"modules: {told}" if told else "")
+    yield status
 
 
 def local_calls(tree: Tree) -> dict[str, set[str]]:
@@ -166,22 +192,64 @@ class _Validator:
         self.program = program
         self.timeout = settings.get("timeout") or TIMEOUT
         self.trusting = bool(settings.get("trust_providers"))
+        folder = settings.get("install") or ""
+        self.installer = Installer(program, tree.root, folder) if folder else None
         self._sound: dict[str, bool] = {}
         self._calls: dict[str, list[tuple[str, str]]] = {}
+        self._modules: dict[str, TerraformModule | None] = {}
 
     def validate(self, directory: str) -> Answer:
         """Validate one module, with the user's own installation where that may be used."""
-        own, why_not = self._own_data(directory) if self.trusting else ("", "")
-        if own:
-            return self._run(directory, own)
         from tempfile import TemporaryDirectory
 
-        with TemporaryDirectory(prefix="iachygiene-") as data:
-            self._write_manifest(directory, data)
-            answer = self._run(directory, data)
+        own, why_not = self._own_data(directory) if self.trusting else ("", "")
+        with TemporaryDirectory(prefix="iachygiene-") as temporary:
+            aliases = self._foreign_aliases(directory)
+            place = self.tree.absolute(directory)
+            if aliases or self.installer:
+                copy = os.path.join(temporary, "copy")
+                os.mkdir(copy)
+                place = shadow(self.tree.root, directory, copy)
+                add_aliases(place, aliases)
+            data = own
+            if not own:
+                data = os.path.join(temporary, "data")
+                os.mkdir(data)
+                self._write_manifest(directory, data)
+            answer = self._run(directory, place, data)
+            if answer.needs and self.installer:
+                answer = self._installed(directory, place, self.installer)
         if answer.needs and why_not:
             return answer._replace(needs=f"{answer.needs}; its .terraform {why_not}")
         return answer
+
+    def _installed(self, directory: str, place: str, installer: Installer) -> Answer:
+        """Validate a module with what `init` installs for it."""
+        top = self.tree.absolute(directory)
+        data = installer.data(top, self.program.name, *self._requirements(directory))
+        failed = installer.install(place, data)
+        answer = self._run(directory, place, data)
+        if failed and not answer.other:
+            return answer._replace(needs=f"init failed: {failed}")
+        return answer
+
+    def _requirements(self, directory: str) -> Iterator[str]:
+        """What decides over the things to install, of a module and of the local ones below it."""
+        lock = f"{directory}/{LOCK_FILE}" if directory else LOCK_FILE
+        if self.tree.exists(lock):
+            yield self.tree.raw(lock).decode(errors="replace")
+        for _, called in sorted({(row["Dir"], row["Called"]) for row in self._rows(directory)}):
+            module = self._module(called)
+            if module is None:
+                continue
+            for block in module.of("terraform"):
+                for entry in block.of("required_providers"):
+                    yield from (one.name + one.text for one in entry.attributes.values())
+            for call in module.of("module"):
+                given = call.attributes
+                yield from (given[name].text for name in ("source", "version") if name in given)
+            for kind in ("resource", "data", "ephemeral", "provider"):
+                yield from sorted({block.labels[0].partition("_")[0] for block in module.of(kind)})
 
     def _own_data(self, directory: str) -> tuple[str, str]:
         """The module's `.terraform`, or why it is not used.
@@ -207,31 +275,51 @@ class _Validator:
         """Say where the local modules below a root are, as `init` would."""
         import json
 
-        rows = [{"Key": "", "Source": "", "Dir": "."}]
+        rows = [
+            {key: row[key] for key in ("Key", "Source", "Dir")} for row in self._rows(directory)
+        ]
+        if len(rows) > 1:
+            os.mkdir(os.path.join(data, "modules"))
+            with open(os.path.join(data, "modules", "modules.json"), "x", encoding="utf-8") as file:
+                json.dump({"Modules": rows}, file)
+
+    def _rows(self, directory: str) -> list[dict[str, str]]:
+        """A root and the local modules below it; "Called" is a module's place in the tree."""
+        rows = [{"Key": "", "Source": "", "Dir": ".", "Called": directory}]
         waiting = [("", directory, 0)]
         while waiting and len(rows) < MAX_CALLS:
             key, caller, depth = waiting.pop()
             if caller not in self._calls:
-                self._calls[caller] = list(_calls(self.tree, caller))
+                self._calls[caller] = list(_calls(self._module(caller)))
             for name, source in self._calls[caller]:
                 called = _below_root(caller, source)
                 if called is None or depth > MAX_DEPTH or self.tree.real_path(called) is None:
                     continue
                 inner = f"{key}.{name}" if key else name
                 below = os.path.relpath(called or ".", directory or ".").replace(os.sep, "/")
-                rows.append({"Key": inner, "Source": source, "Dir": below})
+                rows.append({"Key": inner, "Source": source, "Dir": below, "Called": called})
                 waiting.append((inner, called, depth + 1))
-        if len(rows) > 1:
-            os.mkdir(os.path.join(data, "modules"))
-            with open(os.path.join(data, "modules", "modules.json"), "x", encoding="utf-8") as file:
-                json.dump({"Modules": rows}, file)
+        return rows
 
-    def _run(self, directory: str, data: str) -> Answer:
+    def _module(self, directory: str) -> TerraformModule | None:
+        if directory not in self._modules:
+            self._modules[directory] = _module(self.tree, directory)
+        return self._modules[directory]
+
+    def _foreign_aliases(self, directory: str) -> list[tuple[str, str]]:
+        """Names and aliases of the providers that a module gets from its caller."""
+        module = self._module(directory)
+        if module is None or not module.mentions("configuration_aliases"):
+            return []
+        return list(dict.fromkeys(_declared_aliases(module)))
+
+    def _run(self, directory: str, place: str, data: str) -> Answer:
+        """Run the program in a place that holds the module."""
         run = TERRAFORM.run(
             *("validate", "-json", "-no-color"),
             program=self.program,
             root=self.tree.root,
-            cwd=self.tree.absolute(directory),
+            cwd=place,
             known=_CODES,
             timeout=self.timeout,
             variables={"TF_DATA_DIR": data},
@@ -249,9 +337,14 @@ class _Validator:
 
     def _answer(self, directory: str, run: ToolRun, said: Sequence[Mapping[str, Any]]) -> Answer:
         found: dict[Location, Diagnostic] = {}
-        needs, notes = "", []
+        needs, other, notes = "", "", []
         for one in _without_echoes(said):
             summary = _text(one, "summary")
+            if _names_file(one, ALIASES):
+                continue
+            if summary == _OTHER_VERSION:
+                other = other or _constraint(one)
+                continue
             why = self._reason(directory, summary, _text(one, "detail"))
             if why:
                 needs = needs or why
@@ -267,7 +360,7 @@ class _Validator:
             # The first of several at one place is the cause of the others.
             key = place.labelled(severity if place.span != Span(0, 0) else severity + summary)
             found.setdefault(key, diagnostic)
-        return Answer(directory, run, list(found.values()), needs, notes)
+        return Answer(directory, run, list(found.values()), needs, notes, other)
 
     def _parses(self, path: str) -> bool:
         """Whether a file parses: else its finding is the syntax error, reported elsewhere."""
@@ -287,22 +380,9 @@ class _Validator:
             return summary.lower()
         if any(words in summary or words in detail for words in _NO_PACKAGE):
             return "a provider is not installed"
-        if summary == _OTHER_VERSION:
-            return "its required_version asks for another version"
-        if summary == _NO_CONFIGURATION and self._wants_aliases(directory):
+        if summary == _NO_CONFIGURATION and self._foreign_aliases(directory):
             return "its provider aliases come from a caller"
         return ""
-
-    def _wants_aliases(self, directory: str) -> bool:
-        for name, kind in self.tree.listdir(directory):
-            path = f"{directory}/{name}" if directory else name
-            if kind == "file" and is_module_file(path):
-                try:
-                    if b"configuration_aliases" in self.tree.raw(path):
-                        return True
-                except Broken:
-                    continue
-        return False
 
 
 def read_output(stdout: bytes) -> Sequence[Mapping[str, Any]] | None:
@@ -319,8 +399,8 @@ def read_output(stdout: bytes) -> Sequence[Mapping[str, Any]] | None:
         return None
     diagnostics = said.get("diagnostics", ())
     version = said.get("format_version")
-    if not isinstance(version, str) or not version.startswith("1."):
-        return None
+    if not isinstance(version, str) or not version.startswith(("1.", "0.")):
+        return None  # 0.1 is what Terraform 1.0 says
     if not isinstance(said.get("valid"), bool) or not isinstance(diagnostics, list | tuple):
         return None
     if not said["valid"] and not diagnostics:
@@ -404,8 +484,7 @@ def _main_file(directory: str, tree: Tree) -> Location:
     return Location((main or paths or [directory or "."])[0])
 
 
-def _calls(tree: Tree, directory: str) -> Iterator[tuple[str, str]]:
-    """Names and sources of the local modules that a directory calls."""
+def _module(tree: Tree, directory: str) -> TerraformModule | None:
     from iachygiene.parse.terraform import TerraformModule, load
 
     paths = tuple(
@@ -413,10 +492,43 @@ def _calls(tree: Tree, directory: str) -> Iterator[tuple[str, str]]:
         for name, kind in tree.listdir(directory)
         if kind == "file" and is_module_file(name)
     )
-    for unit in load(Job("terraform", directory, paths, {"engine": "none"}), tree):
-        if isinstance(unit, TerraformModule):
-            for call in unit.of("module"):
-                source = call.attributes.get("source")
-                value = unit.constant(source) if source and call.labels else None
-                if isinstance(value, str) and value.startswith(("./", "../")):
-                    yield call.labels[0], value
+    units = load(Job("terraform", directory, paths, {"engine": "none"}), tree)
+    return next((unit for unit in units if isinstance(unit, TerraformModule)), None)
+
+
+def _calls(module: TerraformModule | None) -> Iterator[tuple[str, str]]:
+    """Names and sources of the local modules that a module calls."""
+    for call in module.of("module") if module else ():
+        source = call.attributes.get("source")
+        value = module.constant(source) if module and source and call.labels else None
+        if isinstance(value, str) and value.startswith(("./", "../")):
+            yield call.labels[0], value
+
+
+def _declared_aliases(module: TerraformModule) -> Iterator[tuple[str, str]]:
+    from iachygiene.hcl import Object, Reference, Tuple
+
+    entries = [
+        entry.node
+        for block in module.of("terraform")
+        for requirements in block.of("required_providers")
+        for entry in requirements.attributes.values()
+    ]
+    items = [item for node in entries if isinstance(node, Object) for item in node.items]
+    for item in items:
+        if item.name == "configuration_aliases" and isinstance(item.value, Tuple):
+            for one in item.value.items:
+                if isinstance(one, Reference) and len(one.path) == 2:
+                    yield one.path[0], one.path[1]
+
+
+def _names_file(diagnostic: Mapping[str, Any], name: str) -> bool:
+    found = diagnostic.get("range")
+    return isinstance(found, dict) and _text(found, "filename") == name
+
+
+def _constraint(diagnostic: Mapping[str, Any]) -> str:
+    """The constraint that a diagnostic about versions shows."""
+    snippet = diagnostic.get("snippet")
+    code = _text(snippet, "code") if isinstance(snippet, dict) else ""
+    return code.rpartition("=")[2].strip() if '"' not in code else '"' + code.split('"')[1] + '"'

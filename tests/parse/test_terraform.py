@@ -16,9 +16,11 @@ from iachygiene.parse.terraform import (
     Block,
     Formatting,
     TerraformFile,
+    TerraformJson,
     TerraformModule,
     comments,
     formatted,
+    is_module_file,
     load,
 )
 
@@ -208,9 +210,8 @@ def test_blocks_of_json_files_are_like_others(tmp_path: Path) -> None:
 
 
 def test_json_files_are_not_formatted(tmp_path: Path) -> None:
-    assert [type(unit).__name__ for unit in units_of(tmp_path, a_tf_json="{ }")] == [
-        "TerraformModule"
-    ]
+    units = units_of(tmp_path, a_tf_json="{ }")
+    assert [type(unit).__name__ for unit in units] == ["TerraformJson", "TerraformModule"]
 
 
 @pytest.mark.parametrize(
@@ -388,3 +389,38 @@ def _walk(block: Block, end: int) -> None:
     for attribute in block.attributes.values():
         assert 0 < attribute.location.span.start <= attribute.location.span.end <= end
         assert attribute.constant is not Ellipsis
+
+
+def test_a_hidden_file_is_no_part_of_the_module() -> None:
+    assert is_module_file("infra/main.tf")
+    assert not is_module_file("infra/.main.tf")
+    assert not is_module_file(".main.tf.json")
+
+
+ANY = st.binary(max_size=200) | st.lists(TOKENS, max_size=40).map(
+    lambda tokens: "".join(tokens).encode()
+)
+
+
+@settings(max_examples=200, deadline=2000)
+@given(ANY, st.sampled_from(["a.tf", "a.tf.json", "a.tfvars", ".a.tf"]))
+def test_any_bytes_are_units_or_a_trouble_of_their_file(data: bytes, name: str) -> None:
+    tree = Tree("/nowhere", listed=frozenset([name]))
+    tree.overlay[name] = data
+    for unit in load(Job("terraform", "", (name,), {"engine": "builtin"}), tree):
+        if isinstance(unit, Trouble):
+            assert unit.kind in ("syntax", "undecodable", "over-limit")
+            assert unit.location.path == name
+        else:
+            assert isinstance(unit, Formatting | TerraformFile | TerraformJson | TerraformModule)
+
+
+@pytest.mark.parametrize("bracket", ["[", "(", "{ a = ", "f(", '"${', "b {\n", "x ? "])
+def test_deep_nesting_is_over_the_limit(bracket: str) -> None:
+    name = "a.tf"
+    tree = Tree("/nowhere", listed=frozenset([name]))
+    start = "" if bracket.startswith("b") else "a = "
+    tree.overlay[name] = (start + bracket * 100_000).encode()
+    (unit,) = load(Job("terraform", "", (name,), {"engine": "builtin"}), tree)
+    assert isinstance(unit, Trouble)
+    assert unit.kind == "over-limit"

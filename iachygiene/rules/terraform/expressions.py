@@ -167,8 +167,9 @@ def empty_list_comparison(module: TerraformModule, *, maps: bool = False) -> Fin
         if is_blank(gap, "=!") and is_blank(file.text[empty.start : empty.end], "[]{}"):
             edit = Edit(Span(node.start, node.end), f"length({text}) {node.op} 0")
             fix = Fix("compare the length", (edit,), safe=False)
-        shown = "{}" if isinstance(empty, hcl.Object) else "[]"
-        yield at(place(file, node), f'"{short(text)}" is compared to {shown}', fix=fix)
+        shown, peers = ("{}", ()) if isinstance(empty, hcl.Object) else ("[]", None)
+        message = f'"{short(text)}" is compared to {shown}'
+        yield at(place(file, node), message, fix=fix, aliases=peers)
 
 
 def _is_empty(node: hcl.Expression, maps: bool) -> bool:

@@ -230,7 +230,9 @@ def unconventional_name(
             what = _KINDS.get(kind, kind)
             wanted = formats.get(kind) or format
             how = f"does not match {wanted}" if wanted[0] == "^" else f"is not in {wanted}"
-            yield at(place, f'{what} "{name}" {how}', object=f"{what} {name}")
+            peers = () if kind in ("provider", "ephemeral") else None
+            about = f"{what} {name}"
+            yield at(place, f'{what} "{name}" {how}', object=about, aliases=peers)
 
 
 @lru_cache(maxsize=32)
