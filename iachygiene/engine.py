@@ -13,6 +13,7 @@ from iachygiene.model import (
     Broken,
     Finding,
     Job,
+    Location,
     Muted,
     Result,
     Severity,
@@ -117,6 +118,7 @@ def run(
     def judge_again(changed: frozenset[str]) -> Result:
         for index, job in enumerate(touched):
             about = {one.location.path for one in verdicts[index].findings}
+            about.update(one.fix.path for one in verdicts[index].findings if one.fix)
             if not changed.isdisjoint(about.union(job.paths)):
                 verdicts[index] = judge(_built_in(job), tree, rules)
         # The built-in engine says anew what a program said of the format.
@@ -398,6 +400,7 @@ def _built_in(job: Job) -> Job:
 def _sources(result: Result, tree: Tree) -> dict[str, SourceFile]:
     places = [finding.location for finding in result.findings]
     places += [place for finding in result.findings for place in finding.related]
+    places += [Location(one.fix.path) for one in result.findings if one.fix and one.fix.path]
     places += [muted.finding.location for muted in result.muted]
     places += [muted.at for muted in result.muted if muted.at]
     sources: dict[str, SourceFile] = {}
