@@ -6,6 +6,8 @@ import errno
 import os
 import stat
 from collections.abc import Collection
+from io import BytesIO
+from typing import BinaryIO
 
 from iachygiene.model import Broken, Location, SourceFile, Span, Trouble
 
@@ -105,6 +107,22 @@ class Tree:
             raise Broken(_unreadable(path, error)) from None
         finally:
             os.close(descriptor)
+
+    def stream(self, path: str) -> BinaryIO:
+        """A regular file, open for reading; raises `Broken` where it cannot be had.
+
+        Links are followed. What is in the overlay is read from there.
+        """
+        if path in self.overlay:
+            return BytesIO(self.overlay[path])
+        try:
+            descriptor = os.open(self.absolute(path), _OPEN)
+            if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return os.fdopen(descriptor, "rb")
+            os.close(descriptor)
+        except OSError as error:
+            raise Broken(_unreadable(path, error)) from None
+        raise Broken(Trouble("unreadable", Location(path), "not a regular file"))
 
     def source(self, path: str) -> SourceFile:
         """A file for reports, as `read` decodes it but without its checks; raises `Broken`."""
