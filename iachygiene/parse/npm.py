@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iachygiene.files import Tree
 from iachygiene.model import Broken, Fix, Job, Location, Severity, Trouble
@@ -23,6 +23,9 @@ from iachygiene.parse.npm_files import Listing, Refused, npm_files, read_manifes
 from iachygiene.parse.npm_glob import BadPattern, Glob, TooManyPatterns, fold
 from iachygiene.parse.npm_maps import SourceMap, is_third_party, without_scheme
 from iachygiene.parse.npm_policy import forge_of, has_open_licence, private_registry
+
+if TYPE_CHECKING:
+    from iachygiene.parse.npm_settings import Setting
 
 _DECLARATION_MAPS = (".d.ts.map", ".d.mts.map", ".d.cts.map")
 
@@ -195,6 +198,34 @@ class NpmPackage:
             self.variants["map-fix"] = map_fix(self, maps)
         fix: Fix | None = self.variants["map-fix"]
         return fix
+
+    @property
+    def map_settings(self) -> list[Setting]:
+        """The settings of bundlers that make maps in a release; none for an archive."""
+        if "settings" not in self.variants:
+            from iachygiene.parse.npm_settings import map_settings
+
+            tree, top = self.tree, self.listing.directory
+            self.variants["settings"] = (
+                [] if tree is None else map_settings(tree, top, self.manifest)
+            )
+        found: list[Setting] = self.variants["settings"]
+        return found
+
+    def would_ship(self, name: str) -> bool:
+        """Whether a file of that name would ship if a build made it."""
+        if name in self.files:
+            return True
+        if name.startswith(".."):
+            return False
+        known: dict[str, bool] = self.variants.setdefault("would-ship", {})
+        if name not in known:
+            from iachygiene.parse.npm_variants import listing_with
+
+            path = posixpath.join(self.listing.directory, name)
+            listing = listing_with(self, files=[path])
+            known[name] = listing is not None and name in listing.files
+        return known[name]
 
     @property
     def is_listed_by_name(self) -> frozenset[str]:

@@ -36,6 +36,13 @@ def map_embeds_source(package: NpmPackage) -> Findings:
         -- dist/index.js.map --
         {"version": 3, "sources": ["../src/index.ts"],
          "sourcesContent": ["console.log(1)\n"], "mappings": "AAAA"}
+    Fixed:
+        -- package.json --
+        {
+          "name": "widget",
+          "version": "1.0.0",
+          "files": ["dist", "!**/*.map"]
+        }
     Bad: an ignored directory comes back whole, for `main` re-includes it
         -- package.json --
         {"name": "widget", "version": "1.0.0", "main": "dist/index.js"}
@@ -188,9 +195,15 @@ def map_shipped(package: NpmPackage) -> Findings:
         {"version": 3, "sources": ["../src/index.ts"], "mappings": "AAAA"}
     Bad: a map that is cut short still leaked
         -- package.json --
-        {"name": "widget", "version": "1.0.0", "files": ["dist"]}
+        {"name": "widget", "version": "1.0.0"}
+        -- .npmignore --
+        src
         -- dist/index.js.map --
         {"version": 3, "sources": ["../src/ind
+    Fixed:
+        -- .npmignore --
+        src
+        **/*.map
     Good:
         -- package.json --
         {"name": "widget", "version": "1.0.0", "files": ["dist/**/*.js"]}
