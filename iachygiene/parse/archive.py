@@ -58,17 +58,19 @@ class Problem(NamedTuple):
 class Archive:
     """What an archive is made of, beside the contents of its files.
 
-    `names` maps each path without its first segment to the size, in the order of the archive.
+    `names` maps each path without its first segment to the size, in the order of the archive,
+    and `members` to the whole path.
     `extra` and `missing` are the differences from the directory beside it, None where there
     is no package of that name and version.
     """
 
-    __slots__ = ("extra", "missing", "names", "object", "path", "problems", "tops")
+    __slots__ = ("extra", "members", "missing", "names", "object", "path", "problems", "tops")
 
     def __init__(self, path: str) -> None:
         self.path = path
         self.object = f"archive {path.rpartition('/')[2]}"
         self.names: dict[str, int] = {}
+        self.members: dict[str, str] = {}
         self.tops: dict[str, None] = {}
         self.problems: list[Problem] = []
         self.extra: list[str] | None = None

@@ -41,12 +41,12 @@ class Packed(Listing):
 
 
 def load_archive(
-    path: str, tree: Tree, settings: Mapping[str, Any], directory: str | None = None
+    path: str, tree: Tree, settings: Mapping[str, Any]
 ) -> Iterator[NpmPackage | PackageJson | Archive | Trouble]:
     """The archive, and the package in it as far as it could be read.
 
-    It is compared with the package in `directory`, by default the one that lies beside it
-    if its name and version are the same.
+    It is compared with the package in the directory that `compare` names in the settings, by
+    default the one that lies beside it if its name and version are the same.
     """
     look = _Look(path, tree, settings)
     try:
@@ -56,7 +56,7 @@ def load_archive(
         yield broken.trouble
         return
     if look.manifest is not None:
-        _compare(look, tree, settings, directory)
+        _compare(look, tree, settings)
     yield look.archive
     yield from look.contents.troubles
     if look.manifest is None or look.manifest.kind != "object":
@@ -70,10 +70,7 @@ def load_archive(
 
 
 class _Look:
-    """One pass over an archive, and a second one where references name odd files.
-
-    `members` maps each name in the package to its path in the archive.
-    """
+    """One pass over an archive, and a second one where references name odd files."""
 
     def __init__(self, path: str, tree: Tree, settings: Mapping[str, Any]) -> None:
         self.path = path
@@ -82,7 +79,7 @@ class _Look:
         self.contents = Contents(self.archive.object, settings)
         self.budget = Budget()
         self.contents.budget = self.budget
-        self.members: dict[str, str] = {}
+        self.members = self.archive.members
         self.same: dict[str, str] = {}
         self.manifest: Json | None = None
 
@@ -185,10 +182,10 @@ class _Look:
                     self.contents.look_again(name, f"{self.path}/{member.path}", data)
 
 
-def _compare(look: _Look, tree: Tree, settings: Mapping[str, Any], directory: str | None) -> None:
+def _compare(look: _Look, tree: Tree, settings: Mapping[str, Any]) -> None:
     """Put the differences from the directory into the archive."""
-    given = directory is not None
-    directory = directory or posixpath.dirname(look.path)
+    given = "compare" in settings
+    directory = str(settings.get("compare", posixpath.dirname(look.path)))
     version = 12 if str(settings.get("version", "11")) == "12" else 11
     try:
         if not given and not _is_same(look.manifest, read_manifest(tree, directory)):
