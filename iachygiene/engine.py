@@ -135,6 +135,7 @@ def run(
     def judge_again(changed: frozenset[str]) -> Result:
         for index, job in enumerate(touched):
             about = {one.location.path for one in verdicts[index].findings}
+            about.update(one.fix.path for one in verdicts[index].findings if one.fix)
             if not changed.isdisjoint(about.union(job.paths)):
                 verdicts[index] = judge(_built_in(job), tree, rules)
         # The built-in engine says anew what a program said of the format.

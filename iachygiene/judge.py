@@ -105,12 +105,14 @@ def judge(
         tree.trace = Trace()
     parser = import_module(f"iachygiene.parse.{job.kind}")
     try:
-        with _limit(timeout):
+        with _limit(time_limit(job, timeout)):
             _judge_units(job, tree, rules, parser, verdict, facts_only)
     except Broken as broken:
         report_trouble(broken.trouble, tree, rules, verdict)
     except _TookTooLong:
-        report_unfinished(job, f"judging took over {timeout:g} s", tree, rules, verdict)
+        report_unfinished(
+            job, f"judging took over {time_limit(job, timeout):g} s", tree, rules, verdict
+        )
     except Exception as error:
         verdict.crashes.append(_crash(f"parse.{job.kind}", job.paths[0], error))
     if tree.trace is not None:
@@ -227,6 +229,12 @@ def _crash(rule: str, path: str, error: Exception) -> Crash:
 
     cause = f"{type(error).__name__}: {error}".splitlines()[0][:200]
     return Crash(rule, path, cause, "".join(format_exception(error)))
+
+
+def time_limit(job: Job, seconds: float) -> float:
+    """Seconds for a job: an archive is one unit however much is in it, and gets a minute."""
+    archive = job.kind == "npm" and not job.paths[0].endswith(".json")
+    return max(seconds, 60.0) if archive and seconds else seconds
 
 
 class _TookTooLong(BaseException):

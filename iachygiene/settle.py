@@ -107,11 +107,12 @@ def settle(
 
 
 def sources_of(
-    findings: Iterable[Finding], muted: Iterable[Muted], tree: Tree
+    findings: Sequence[Finding], muted: Sequence[Muted], tree: Tree
 ) -> dict[str, SourceFile]:
     """The files that findings stand in and speak of, as far as they can be read."""
     places = [finding.location for finding in findings]
     places += [place for finding in findings for place in finding.related]
+    places += [Location(one.fix.path) for one in findings if one.fix and one.fix.path]
     places += [one.finding.location for one in muted]
     places += [one.at for one in muted if one.at]
     sources: dict[str, SourceFile] = {}
