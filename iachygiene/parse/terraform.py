@@ -257,9 +257,11 @@ class TerraformModule:
 
     `complete` is false where a file of it does not parse: what is missing may be there.
     `tests` are the test and query files beside it: no part of it, but they refer to it.
+    `given` are the files beside it with values for its variables. `tree` is where the
+    modules are that it calls.
     """
 
-    __slots__ = ("_blocks", "_values", "complete", "directory", "files", "tests")
+    __slots__ = ("_blocks", "_values", "complete", "directory", "files", "given", "tests", "tree")
 
     def __init__(
         self,
@@ -267,9 +269,13 @@ class TerraformModule:
         files: Sequence[TerraformFile | TerraformJson],
         complete: bool,
         tests: Sequence[SourceFile] = (),
+        given: Sequence[TerraformFile] = (),
+        tree: Tree | None = None,
     ) -> None:
         self.directory = directory
         self.tests = tests
+        self.given = given
+        self.tree = tree
         self._values: dict[tuple[str, str], Any] = {}
         self.files = files
         self.complete = complete
@@ -294,7 +300,7 @@ class TerraformModule:
         overrides: dict[tuple[str, ...], list[Block]] = defaultdict(list)
         for file in self.files:
             for block in _blocks(file.root, file.source, type):
-                if _is_override(file.source.path):
+                if is_override(file.source.path):
                     overrides[block.labels].append(block)
                 else:
                     base.append(block)
@@ -379,7 +385,8 @@ class TerraformJson:
         self.root = root
 
 
-def _is_override(path: str) -> bool:
+def is_override(path: str) -> bool:
+    """Whether a file changes what the others of its module declare."""
     name = path.rpartition("/")[2].partition(".")[0]
     return name == "override" or name.endswith("_override")
 
@@ -437,6 +444,7 @@ def load(job: Job, tree: Tree) -> Iterator[Any]:
     built_in = job.settings.get("engine", "builtin") == "builtin"
     files: list[TerraformFile | TerraformJson] = []
     tests: list[SourceFile] = []
+    given: list[TerraformFile] = []
     complete = True
     for path in sorted(job.paths):
         try:
@@ -459,9 +467,11 @@ def load(job: Job, tree: Tree) -> Iterator[Any]:
             files.append(file)
         elif path.endswith(".hcl"):
             tests.append(source)
+        elif path.endswith(".tfvars"):
+            given.append(file)
     if files:
-        files.sort(key=lambda file: (_is_override(file.source.path), file.source.path))
-        yield TerraformModule(job.directory, _in_force(files), complete, tests)
+        files.sort(key=lambda file: (is_override(file.source.path), file.source.path))
+        yield TerraformModule(job.directory, in_force(files), complete, tests, given, tree)
 
 
 def comments(unit: object) -> Iterator[Comment]:
@@ -544,7 +554,7 @@ def is_module_file(path: str) -> bool:
     return path.endswith(_NATIVE + _JSON)
 
 
-def _in_force(
+def in_force(
     files: Sequence[TerraformFile | TerraformJson],
 ) -> list[TerraformFile | TerraformJson]:
     """The files without those that OpenTofu reads another one instead of: x.tofu for x.tf."""
