@@ -258,9 +258,11 @@ class TerraformModule:
 
     `complete` is false where a file of it does not parse: what is missing may be there.
     `tests` are the test and query files beside it: no part of it, but they refer to it.
+    `given` are the files beside it with values for its variables. `tree` is where the
+    modules are that it calls.
     """
 
-    __slots__ = ("_blocks", "_values", "complete", "directory", "files", "tests")
+    __slots__ = ("_blocks", "_values", "complete", "directory", "files", "given", "tests", "tree")
 
     def __init__(
         self,
@@ -268,9 +270,13 @@ class TerraformModule:
         files: Sequence[TerraformFile | TerraformJson],
         complete: bool,
         tests: Sequence[SourceFile] = (),
+        given: Sequence[TerraformFile] = (),
+        tree: Tree | None = None,
     ) -> None:
         self.directory = directory
         self.tests = tests
+        self.given = given
+        self.tree = tree
         self._values: dict[tuple[str, str], Any] = {}
         self.files = files
         self.complete = complete
@@ -295,7 +301,7 @@ class TerraformModule:
         overrides: dict[tuple[str, ...], list[Block]] = defaultdict(list)
         for file in self.files:
             for block in _blocks(file.root, file.source, type):
-                if _is_override(file.source.path):
+                if is_override(file.source.path):
                     overrides[block.labels].append(block)
                 else:
                     base.append(block)
@@ -385,7 +391,8 @@ class TerraformJson:
         return Location(self.source.path)
 
 
-def _is_override(path: str) -> bool:
+def is_override(path: str) -> bool:
+    """Whether a file changes what the others of its module declare."""
     name = path.rpartition("/")[2].partition(".")[0]
     return name == "override" or name.endswith("_override")
 
@@ -443,6 +450,7 @@ def load(job: Job, tree: Tree) -> Iterator[Any]:
     built_in = job.settings.get("engine", "builtin") == "builtin"
     files: list[TerraformFile | TerraformJson] = []
     tests: list[SourceFile] = []
+    given: list[TerraformFile] = []
     complete = True
     for path in sorted(job.paths):
         try:
@@ -467,9 +475,11 @@ def load(job: Job, tree: Tree) -> Iterator[Any]:
             files.append(file)
         elif path.endswith(".hcl"):
             tests.append(source)
+        elif path.endswith(".tfvars"):
+            given.append(file)
     if files:
-        files.sort(key=lambda file: (_is_override(file.source.path), file.source.path))
-        yield TerraformModule(job.directory, _in_force(files), complete, tests)
+        files.sort(key=lambda file: (is_override(file.source.path), file.source.path))
+        yield TerraformModule(job.directory, in_force(files), complete, tests, given, tree)
 
 
 def facts(unit: object) -> Iterator[ModuleFact | ProviderFact]:
@@ -608,7 +618,7 @@ def is_module_file(path: str) -> bool:
     return name.endswith(_NATIVE + _JSON) and name[0] != "."
 
 
-def _in_force(
+def in_force(
     files: Sequence[TerraformFile | TerraformJson],
 ) -> list[TerraformFile | TerraformJson]:
     """The files without those that OpenTofu reads another one instead of: x.tofu for x.tf."""
