@@ -171,7 +171,7 @@ def _circles(
 ) -> Iterator[list[tuple[Address, Location]]]:
     """One circle of each group of nodes that lead to each other, from its first node on."""
     for group in _groups(graph):
-        start = min(group, key=lambda node: _first_place(graph, node))
+        start = min(group, key=lambda node: (_first_place(graph, node), node))
         yield _way_around(graph, start, group)
 
 
@@ -186,7 +186,7 @@ def _way_around(
     came: dict[Address, Address] = {}
     waiting = [start]
     for node in waiting:
-        for other in graph[node]:
+        for other in sorted(graph[node]):
             if other == start:
                 way = [node]
                 while way[-1] != start:
