@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from iachygiene.files import Tree
     from iachygiene.judge import Verdict
 
-SCHEMA = 1
+SCHEMA = 2
 MAX_TOTAL = 500 * 1024 * 1024
 """Bytes of all files in the folder; the oldest go first."""
 _DAY = 86_400
@@ -75,10 +75,11 @@ class Cache:
         self._directory = directory
         name = digest(f"{tree.root}\n{identity}".encode("utf-8", "surrogatepass"))
         self._path = os.path.join(directory, f"{name[:40]}.json")
-        self._head = f"iachygiene {__version__} {SCHEMA}"
+        self._head = f"iachygiene {__version__} {SCHEMA} {_code()}"
         self._rows: dict[str, Row] = {}
         self._kinds: dict[str, Row] = {}
         self._codes: set[str] = set()
+        self._tables: dict[int, tuple[Mapping[str, Any], str]] = {}
         self._stats: dict[str, Signature | None] = {}
         self._changed = False
         self.hits = 0
@@ -100,16 +101,18 @@ class Cache:
         self._codes.update(briefs)
         self._rows = {row[0]: row for row in rows}
 
-    def kind(self, path: str) -> str | None:
-        """What the contents of a file were seen to be, "" for nothing; None if not known."""
+    def seen(self, path: str) -> tuple[str, tuple[int, list[str]]] | None:
+        """What discovery saw in a file: its kind, "" for none, and `Tree.defined` of it."""
         known = self._kinds.get(path)
-        return known[1] if known and self._is(path, known[0]) else None
+        if known is None or not self._is(path, known[0]):
+            return None
+        return known[1], (known[0][2], known[2])
 
-    def keep_kind(self, path: str, kind: str) -> None:
-        """Remember what the contents of a file are."""
+    def keep_seen(self, path: str, kind: str, defined: tuple[int, list[str]]) -> None:
+        """Remember what discovery saw in a file."""
         found = self._signature(path)
         if found is not None and is_settled(found, self._tree.started):
-            self._kinds[path] = [found, kind]
+            self._kinds[path] = [found, kind, defined[1]]
             self._changed = True
 
     def find(self, jobs: Sequence[Job], *, linking: bool) -> list[Verdict | None]:
@@ -117,7 +120,7 @@ class Cache:
 
         `linking` says whether it has to have yielded its facts.
         """
-        rows = [self._rows.get(_key(job, linking)) for job in jobs]
+        rows = [self._rows.get(self._key(job, linking)) for job in jobs]
         held = [row if row and self._holds(row) else None for row in rows]
         texts = [row[2] for row in held if row]
         self.hits += len(texts)
@@ -134,7 +137,7 @@ class Cache:
             return
         from iachygiene.worker import encoded
 
-        key = _key(job, linking)
+        key = self._key(job, linking)
         text = encoded(verdict._replace(seconds={}, trace=[]))
         self._codes.update(one.rule for one in verdict.findings)
         self._rows[key] = [key, verdict.trace, text]
@@ -144,9 +147,11 @@ class Cache:
         """Write what changed; a folder that does not take it is no error."""
         if not self._changed:
             return
-        wanted = {_key(job, linking) for job in jobs for linking in (False, True)}
+        from iachygiene.programs import CODES
+
+        wanted = {self._key(job, linking) for job in jobs for linking in (False, True)}
         rows = [row for key, row in self._rows.items() if key in wanted]
-        briefs = {code: brief(code)[1:] for code in sorted(self._codes)}
+        briefs = {code: brief(code)[1:] for code in sorted(self._codes | CODES)}
         body = json.dumps([rows, self._kinds, briefs], separators=(",", ":")).encode()
         temporary = f"{self._path}.{os.urandom(6).hex()}"
         try:
@@ -158,6 +163,13 @@ class Cache:
         except OSError:
             if os.path.lexists(temporary):
                 os.unlink(temporary)
+
+    def _key(self, job: Job, linking: bool) -> str:
+        # Most jobs of a kind share one table, which can be large.
+        table = self._tables.setdefault(id(job.settings), (job.settings, ""))
+        if not table[1]:
+            table = self._tables[id(job.settings)] = (job.settings, _settings(job))
+        return _key(job, linking, table[1])
 
     def _holds(self, row: Row) -> bool:
         files, listings, answers = row[1]
@@ -185,7 +197,7 @@ class Cache:
         """Whether a file whose times tell nothing has the contents that it had."""
         path, _, known = read
         found = self._signature(path)
-        if found is None or self._tree.is_link(path):
+        if found is None or not known or self._tree.is_link(path):
             return False
         try:
             same = digest(self._tree.raw(path, max(found[2], 1))) == known
@@ -197,10 +209,30 @@ class Cache:
         return bool(same)
 
 
-def _key(job: Job, linking: bool) -> str:
-    settings = {name: job.settings[name] for name in sorted(job.settings)}
+def _key(job: Job, linking: bool, settings: str) -> str:
     what = [job.kind, job.directory, job.paths, settings, linking]
-    return digest(json.dumps(what, default=str).encode())[:32]
+    return digest(json.dumps(what).encode())[:32]
+
+
+def _settings(job: Job) -> str:
+    known = {name: job.settings[name] for name in sorted(job.settings)}
+    return digest(json.dumps(known, default=str).encode())
+
+
+def _code() -> str:
+    """What tells one state of our own code from another that has the same version."""
+    package = os.path.dirname(os.path.abspath(__file__))
+    found: list[tuple[str, int, int]] = []
+    waiting = [package]
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.name.endswith((".py", ".xz")):
+                    known = entry.stat()
+                    found.append((entry.path, known.st_mtime_ns, known.st_size))
+                elif entry.name != "__pycache__" and entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+    return digest(repr(sorted(found)).encode("utf-8", "surrogatepass"))[:16]
 
 
 def _may_be_kept(verdict: Verdict) -> bool:

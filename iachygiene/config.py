@@ -278,7 +278,7 @@ class Config:
             for term in view.selected
         )
 
-    def enabled(self, rule: Rule, path: str = "") -> bool:
+    def enabled(self, rule: Rule | Brief, path: str = "") -> bool:
         """Whether a rule runs on a path; for the empty path, whether it runs anywhere."""
         if rule.code in ALWAYS_ON:
             return True

@@ -307,6 +307,8 @@ _NAMED = {
 _BESIDE = {kind.name: kind.pattern for kind in KINDS if kind.part == "beside"}
 _KUSTOMIZATIONS = frozenset(("kustomization.yaml", "kustomization.yml", "Kustomization"))
 _NOT_DOCKERFILE = re.compile(NOT_DOCKERFILES, re.IGNORECASE)
+_GROUP = re.compile(rb"""group['"]?: ?['"]?([a-z0-9][a-z0-9.-]*)""")
+_KIND = re.compile(rb"""kind['"]?: ?['"]?([A-Z][A-Za-z0-9]*)""")
 _SERVICES = re.compile(rb"^['\"]?services['\"]?[ \t]*:", re.MULTILINE)
 
 
@@ -333,6 +335,19 @@ def kind_by_contents(data: bytes) -> str | None:
     if _SERVICES.search(data) and (b"image" in data or b"build" in data or b"extends" in data):
         return "compose"
     return None
+
+
+def defined_kinds(data: bytes) -> list[str]:
+    """The custom kinds, as "group/kind", that a file may define; no parsing yet."""
+    if b"CustomResourceDefinition" not in data:
+        return []
+    found: set[str] = set()
+    for document in data.split(b"\n---"):
+        if b"CustomResourceDefinition" in document:
+            groups = set(_GROUP.findall(document))
+            for kind in set(_KIND.findall(document)):
+                found.update(f"{group.decode()}/{kind.decode()}" for group in groups)
+    return sorted(found)
 
 
 def is_touched(job: Job, focus: Focus) -> bool:
@@ -426,14 +441,17 @@ def _explicit_json(tree: Tree, path: str) -> bool:
 
 
 def _look_inside(tree: Tree, path: str, troubles: list[Trouble], cache: Cache | None) -> str | None:
-    known = cache.kind(path) if cache else None
+    known = cache.seen(path) if cache else None
     if known is not None:
-        return known or None
+        kind, tree.defined[path] = known
+        return kind or None
     try:
-        kind = kind_by_contents(_readable(tree, path))
+        data = _readable(tree, path)
+        found = kind_by_contents(data)
+        tree.defined[path] = (len(data), defined_kinds(data))
         if cache:
-            cache.keep_kind(path, kind or "")
-        return kind
+            cache.keep_seen(path, found or "", tree.defined[path])
+        return found
     except Broken as broken:
         if broken.trouble.kind != "vanished" or path in tree.explicit:
             troubles.append(broken.trouble)

@@ -114,7 +114,7 @@ def run(
         options = options._replace(focus=wider)
     touched = [job for job in found.jobs if is_touched(job, options.focus)]
     listed_at = perf_counter()
-    programs.start(touched, rules)
+    programs.start(touched)
     progress.say("checking", len(touched))
     if options.timeout:
         rules.deadline = started + options.timeout

@@ -56,6 +56,9 @@ class Tree:
     `trace`, where it is set, is told of everything that is looked at; `tracing` asks for one
     a job. `started` is when the run began, in nanoseconds.
 
+    `defined` holds, for YAML that discovery looked into, its size and the kinds of custom
+    resources that it seems to define.
+
     `stored` are files as git holds them, which stand before those on disk; `closed` says that
     they are all there is.
     """
@@ -81,6 +84,7 @@ class Tree:
         self.marked = False
         self.markers: Collection[bytes] = (b"iachygiene",)
         self.noticed: list[Trouble] = []
+        self.defined: dict[str, tuple[int, list[str]]] = {}
         self.trace: Trace | None = None
         self.tracing = False
         self.started = 0
@@ -203,6 +207,13 @@ class Tree:
         settled = is_settled(identity, self.started)
         self.trace.files[path] = Read(identity if settled else None, digest(data))
 
+    def _note_stream(self, path: str, identity: Signature) -> None:
+        """What is read piece by piece has no digest: only its times can tell of it."""
+        assert self.trace is not None
+        if not is_settled(identity, self.started):
+            self.trace.whole = False
+        self.trace.files.setdefault(path, Read(identity, ""))
+
     def _note_absence(self, path: str, error: OSError) -> None:
         assert self.trace is not None
         if error.errno in (errno.ENOENT, errno.ENOTDIR):
@@ -219,14 +230,17 @@ class Tree:
             return BytesIO(self.overlay[path])
         if self.stored is not None and path in self.stored:
             return BytesIO(self.stored.read(path) or b"")
-        if self.trace is not None:
-            self.trace.whole = False  # what is read piece by piece has no digest
         try:
             descriptor = os.open(self.absolute(path), _OPEN)
-            if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            found = os.fstat(descriptor)
+            if stat.S_ISREG(found.st_mode):
+                if self.trace is not None:
+                    self._note_stream(path, signature(found))
                 return os.fdopen(descriptor, "rb")
             os.close(descriptor)
         except OSError as error:
+            if self.trace is not None:
+                self._note_absence(path, error)
             raise Broken(_unreadable(path, error)) from None
         raise Broken(Trouble("unreadable", Location(path), "not a regular file"))
 

@@ -230,7 +230,7 @@ class Job(NamedTuple):
 class SourceFile:
     """The bytes of one file and their text. A byte order mark is not part of the text."""
 
-    __slots__ = ("_line_starts", "_text", "bom", "data", "path")
+    __slots__ = ("_asked", "_line_starts", "_text", "bom", "data", "path")
 
     def __init__(self, path: str, data: bytes) -> None:
         self.path = path
@@ -238,6 +238,7 @@ class SourceFile:
         self.bom = data.startswith(b"\xef\xbb\xbf")
         self._text: str | None = None
         self._line_starts: list[int] | None = None
+        self._asked = (0, 1)
 
     @property
     def text(self) -> str:
@@ -275,8 +276,15 @@ class SourceFile:
 
     def position(self, offset: int) -> tuple[int, int]:
         """Line and column of an offset, both from 1; columns count code points."""
-        line = bisect_right(self.line_starts, offset)
-        return line, offset - self.line_starts[line - 1] + 1
+        if self._line_starts is not None:
+            line = bisect_right(self._line_starts, offset)
+            return line, offset - self._line_starts[line - 1] + 1
+        # Places are mostly asked for in their order: each counts on from the one before.
+        text = self.shown_text
+        before, line = self._asked if self._asked[0] <= offset else (0, 1)
+        line += text.count("\n", before, offset)
+        self._asked = (offset, line)
+        return line, offset - text.rfind("\n", 0, offset)
 
     def line(self, number: int) -> str:
         """The text of a line (from 1) without its line end; empty beyond the last."""

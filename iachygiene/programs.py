@@ -14,6 +14,7 @@ from iachygiene.discover import KINDS
 from iachygiene.judge import Rules, Verdict, empty_verdict, report_trouble, run_rule
 from iachygiene.model import Job, ToolStatus, Trouble, Unchecked
 from iachygiene.rendered import RENDERERS, Rendering
+from iachygiene.rule import brief
 
 if TYPE_CHECKING:
     from threading import Thread
@@ -29,6 +30,8 @@ _SCRIPT_RULES = frozenset(("DF6001",))
 _RULES = {FORMAT: FORMAT_RULES, "shellcheck": _SCRIPT_RULES}
 REPLACED_RULES = FORMAT_RULES | _SCRIPT_RULES
 """What a program said of the text of a file, which no longer holds once that is changed."""
+CODES = FORMAT_RULES | _VALIDATE_RULES | _SCRIPT_RULES
+"""The rules that decide which programs are started."""
 
 
 class Programs:
@@ -52,14 +55,17 @@ class Programs:
         self._said: list[Any] = []
         self._threads: list[Thread] = []
 
-    def start(self, jobs: Sequence[Job], rules: Rules) -> None:
+    def start(self, jobs: Sequence[Job]) -> None:
         """Start what is wanted for these jobs; returns at once."""
         if self.config.wants_language("kubernetes"):
             self._rendering.start([job for job in jobs if job.kind == "kubernetes"])
-        for kind, start in (("terraform", self._terraform), ("dockerfile", self._shellcheck)):
+        for kind, codes, start in (
+            ("terraform", FORMAT_RULES | _VALIDATE_RULES, self._terraform),
+            ("dockerfile", _SCRIPT_RULES, self._shellcheck),
+        ):
             mine = [job for job in jobs if job.kind == kind]
             if mine and self.config.wants_language(kind):
-                enabled = {rule.code for table in rules.of(kind).values() for rule in table}
+                enabled = {code for code in codes if self.config.enabled(brief(code))}
                 start(mine, enabled)
 
     def _terraform(self, jobs: Sequence[Job], enabled: AbstractSet[str]) -> None:
@@ -129,8 +135,8 @@ class Programs:
         verdict = empty_verdict()
         for thread in self._threads:
             thread.join()
-        kinds = ("terraform", "dockerfile") if self._said else ()
-        tables = [rules.of(kind) for kind in kinds]
+        told = any(not isinstance(unit, Trouble | Unchecked | ToolStatus) for unit in self._said)
+        tables = [rules.of(kind) for kind in ("terraform", "dockerfile")] if told else []
         for unit in self._said:
             if isinstance(unit, Trouble):
                 report_trouble(unit, self.tree, rules, verdict)

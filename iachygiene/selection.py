@@ -111,7 +111,7 @@ class View:
         self._enabled: dict[str, bool] = {}
         self._options: dict[str, Mapping[str, Any]] = {}
 
-    def enabled(self, rule: Rule) -> bool:
+    def enabled(self, rule: Rule | Brief) -> bool:
         known = self._enabled.get(rule.code)
         if known is None:
             against = [term for term in self.ignored if term.names(rule)]
@@ -124,7 +124,7 @@ class View:
             )
         return known
 
-    def _selecting(self, rule: Rule) -> Sequence[Term]:
+    def _selecting(self, rule: Rule | Brief) -> Sequence[Term]:
         if rule.code in UNSELECTED:
             return [*self.selected, Term(rule.code, 0)]
         return self.selected
@@ -133,7 +133,7 @@ class View:
         loudest = self._loudest(rule) if self._severities else None
         return None if loudest is None else loudest[1]
 
-    def _loudest(self, rule: Rule) -> tuple[Term, str] | None:
+    def _loudest(self, rule: Rule | Brief) -> tuple[Term, str] | None:
         named = [(term, said) for term, said in self._severities if term.names(rule)]
         return max(named, key=lambda pair: (pair[0].layer, pair[0].rank), default=None)
 

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from posixpath import basename, dirname
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from iachygiene.discover import defined_kinds
 from iachygiene.image import ImageRef, parse_image
 from iachygiene.model import Broken, Comment, Job, Location, SourceFile, Trouble, Unchecked
 from iachygiene.parse import kustomize, yaml
@@ -91,8 +92,6 @@ _UNKNOWN = re.compile(
 )
 _JINJA_LINE = re.compile(r"^[ \t]*\{%", re.MULTILINE)
 _BRACED_NAME = re.compile(r"\{[A-Z][A-Z0-9_]*\}", re.ASCII)
-_GROUP = re.compile(rb"""group['"]?: ?['"]?([a-z0-9][a-z0-9.-]*)""")
-_KIND = re.compile(rb"""kind['"]?: ?['"]?([A-Z][A-Za-z0-9]*)""")
 _ASSERTION = re.compile(r"(?:^|/)[0-9]+-(?:assert|errors)\.ya?ml$")
 """Files of kuttl's tests: the parts of objects that have to be there, or must not be."""
 
@@ -688,24 +687,16 @@ def _definitions(
         paths |= dict.fromkeys(GitIgnoreSpec.from_lines(patterns).match_files(tree.listed))
     found: dict[str, list[tuple[int, str]]] = defaultdict(list)
     for path in paths:
-        try:
-            data = tree.raw(path)
-        except Broken:
-            continue  # reported where it is judged
-        if b"CustomResourceDefinition" in data:
-            for kind in sorted(set(_defined_kinds(data))):
-                found[kind].append((len(data), path))
+        known = tree.defined.get(path)
+        if known is None:
+            try:
+                data = tree.raw(path)
+            except Broken:
+                continue  # reported where it is judged
+            known = (len(data), defined_kinds(data))
+        for kind in known[1]:
+            found[kind].append((known[0], path))
     return dict(found)
-
-
-def _defined_kinds(data: bytes) -> Iterator[str]:
-    """The kinds, as "group/kind", that the definitions in a file may be of; no parsing yet."""
-    for document in data.split(b"\n---"):
-        if b"CustomResourceDefinition" in document:
-            groups = set(_GROUP.findall(document))
-            for kind in set(_KIND.findall(document)):
-                for group in groups:
-                    yield f"{group.decode()}/{kind.decode()}"
 
 
 class _Joined:
