@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from iachygiene.model import Findings, Location, Severity, at
 from iachygiene.parse.kubernetes import ManifestSet, Object, Pod, is_unknown
+from iachygiene.parse.workloads import patched
 from iachygiene.rule import rule
 from iachygiene.rules.kubernetes.peers import looks_at
 
@@ -148,7 +149,8 @@ def service_selects_nothing(
             continue
         wanted = {name: value for name, value in wanted.items() if name not in ignored_labels}
         found = manifests.selected_by(service, wanted)
-        here = not found and manifests.complete and _would_be_here(service, wanted, pods)
+        known = manifests.complete and not patched(manifests)
+        here = not found and known and _would_be_here(service, wanted, pods)
         aliases = _missed(service, wanted, found)
         if here or (peer_forms and aliases):
             nearest = by_name.get(service.name) or _nearest(wanted, pods)
