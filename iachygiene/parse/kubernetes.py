@@ -363,7 +363,7 @@ class Manifest:
                 self.objects.append(owner)
                 carrier = CARRIERS.get((owner.group, kind))
                 template = root.mapping(*carrier.template) if carrier else None
-                if carrier and template is None and all_whole:
+                if carrier and template is None and all_whole and kind != "DeploymentConfig":
                     template = _empty_template(stream.file)
                 if carrier and template:
                     pod = Pod(owner, template, carrier)

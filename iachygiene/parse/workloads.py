@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from posixpath import basename
 from typing import NamedTuple
 
 from iachygiene.parse import yaml
-from iachygiene.parse.kubernetes import Container, ManifestSet, Object, Pod, is_unknown
+from iachygiene.parse.kubernetes import (
+    Container,
+    ManifestSet,
+    Object,
+    Pod,
+    is_unknown,
+)
+from iachygiene.parse.kustomize import KUSTOMIZATIONS
 
 REPLICATED = frozenset(
     (
@@ -217,6 +225,20 @@ def selected_by_peers(manifests: ManifestSet, pod: Pod) -> bool:
         service.namespace == pod.owner.namespace and not service.root.mapping("spec", "selector")
         for service in manifests.of("Service")
     )
+
+
+@lru_cache(maxsize=1)
+def patched(manifests: ManifestSet) -> bool:
+    """Whether a kustomization of the set changes objects: labels may not be as written."""
+    return any(
+        type(document.root) is yaml.Mapping and not _CHANGES.isdisjoint(document.root.entries)
+        for manifest in manifests.manifests
+        if basename(manifest.file.path) in KUSTOMIZATIONS
+        for document in manifest.documents
+    )
+
+
+_CHANGES = frozenset(("patches", "patchesJson6902", "patchesStrategicMerge", "transformers"))
 
 
 @lru_cache(maxsize=1)

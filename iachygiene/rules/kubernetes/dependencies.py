@@ -171,7 +171,6 @@ def env_reference_missing(
               image: nginx:1.27.3
               envFrom: [{secretRef: {name: web, optional: true}}]
     """
-    present = _keys(manifests)
     ignored = {"Secret": set(ignored_secrets), "ConfigMap": set(ignored_configmaps)}
     seen: set[int] = set()
     for pod in manifests.pods:
@@ -183,6 +182,7 @@ def env_reference_missing(
                 seen.add(id(reference))
                 if name.text in ignored[kind]:
                     continue
+                present = _keys(manifests)
                 key = reference.scalar("key")
                 keys = present.get((kind, name.text), set())
                 if (kind, name.text) not in present:

@@ -134,8 +134,9 @@ def unpinned_image_tag(manifest: Manifest, *, require_digest: bool = False) -> F
 
 
 def _is_placeholder(image: ImageRef) -> bool:
-    """Whether something else fills in the image: `@IMAGE@`, or a path that ko builds."""
-    return "://" in image.text or (is_unknown(image.text) and not image.unknown)
+    """Whether something else fills in the image: `@IMAGE@`, `{IMAGE}`, a path that ko builds."""
+    braces = image.text.startswith("{") and image.text.endswith("}")
+    return braces or "://" in image.text or (is_unknown(image.text) and not image.unknown)
 
 
 def _gates(container: Container, image: ImageRef | None) -> tuple[str, ...]:

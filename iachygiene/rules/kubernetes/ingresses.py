@@ -26,6 +26,7 @@ class _Backend(NamedTuple):
 
     @property
     def location(self) -> Location:
+        """The name of the Service, or the first thing written in the backend."""
         if self.service is not None:
             return self.service.location
         return self.node.children[0].location if self.node.children else self.node.location
@@ -150,8 +151,9 @@ def ingress_backend_unresolved(manifests: ManifestSet, *, peer_forms: bool = Fal
             likely = manifests.complete and bool(here) and why is not None
             aliases = _aliases(services, ingress, backend)
             if likely or (peer_forms and aliases):
+                known = any(backend.service and one.name == backend.service.text for one in here)
                 yield at(
-                    backend.location,
+                    backend.port.location if known and backend.port else backend.location,
                     why or "the backend is no Service",
                     object=ingress.object,
                     severity=None if likely else Severity.INFO,

@@ -148,7 +148,8 @@ def invalid_job_restart_policy(manifest: Manifest) -> Findings:
             continue
         node = pod.spec.scalar("restartPolicy")
         aliases = ("kube-score:cronjob-restartpolicy",) * (owner.kind == "CronJob")
-        if node is None and not pod.partial:
+        # KEDA writes a policy where a ScaledJob has none.
+        if node is None and not pod.partial and owner.kind != "ScaledJob":
             message = 'the restart policy is "Always" where none is written'
             yield at(pod, message, aliases=aliases)
         elif node is not None and known_text(node) not in ("", "Never", "OnFailure"):

@@ -6,7 +6,15 @@ from collections.abc import Iterator
 
 from iachygiene.model import Findings, Severity, at
 from iachygiene.parse.kubernetes import ManifestSet, Object, Pod
-from iachygiene.parse.workloads import items, may_match, place, same_namespace, selected_pods, texts
+from iachygiene.parse.workloads import (
+    items,
+    may_match,
+    patched,
+    place,
+    same_namespace,
+    selected_pods,
+    texts,
+)
 from iachygiene.parse.yaml import Mapping
 from iachygiene.rule import rule
 from iachygiene.rules.kubernetes.peers import known, looks_at
@@ -18,6 +26,11 @@ def _policies(manifests: ManifestSet) -> Iterator[Object]:
     for policy in manifests.of("NetworkPolicy", "networking.k8s.io"):
         if policy.get("spec") is not None:
             yield policy
+
+
+def _is_known(manifests: ManifestSet) -> bool:
+    """Whether the pods of the set are all there is, and as they are written."""
+    return manifests.complete and not patched(manifests)
 
 
 def _any_here(manifests: ManifestSet, policy: Object) -> bool:
@@ -71,7 +84,7 @@ def networkpolicy_selects_nothing(manifests: ManifestSet, *, peer_forms: bool = 
     for policy in _policies(manifests):
         selector = policy.root.mapping("spec", "podSelector")
         found = selected_pods(manifests, policy, selector) if selector else None
-        likely = found == [] and manifests.complete and _any_here(manifests, policy)
+        likely = found == [] and _is_known(manifests) and _any_here(manifests, policy)
         aliases = tuple(
             alias
             for alias in _SELECTS

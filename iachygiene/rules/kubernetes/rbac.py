@@ -357,25 +357,34 @@ def anonymous_binding(manifest: Manifest) -> Findings:
 
 @rule("K8S807", Manifest, Severity.ERROR)
 def subject_namespace_missing(manifest: Manifest) -> Findings:
-    """A binding names a service account without its namespace.
+    """A ClusterRoleBinding names a service account without its namespace.
 
-    The API server refuses it, even where binding and account are in the same namespace.
-    Where a kustomization sets the namespace it is for information only.
+    The API server refuses it: it cannot tell which of the accounts of that name is meant. In
+    a RoleBinding its own namespace is taken. Where a kustomization sets the namespace it is
+    for information only.
 
     Bad:
+        apiVersion: rbac.authorization.k8s.io/v1
+        kind: ClusterRoleBinding
+        metadata: {name: web}
+        roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}
+        subjects: [{kind: ServiceAccount, name: web}]
+    Good:
+        apiVersion: rbac.authorization.k8s.io/v1
+        kind: ClusterRoleBinding
+        metadata: {name: web}
+        roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}
+        subjects: [{kind: ServiceAccount, name: web, namespace: shop}]
+    Good: the binding has a namespace of its own
         apiVersion: rbac.authorization.k8s.io/v1
         kind: RoleBinding
         metadata: {name: web, namespace: shop}
         roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: web}
         subjects: [{kind: ServiceAccount, name: web}]
-    Good:
-        apiVersion: rbac.authorization.k8s.io/v1
-        kind: RoleBinding
-        metadata: {name: web, namespace: shop}
-        roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: web}
-        subjects: [{kind: ServiceAccount, name: web, namespace: shop}]
     """
     for binding in _bindings(manifest):
+        if binding.kind != "ClusterRoleBinding":
+            continue
         for subject in items(binding.root, "subjects"):
             name = subject.scalar("name")
             if subject.text("kind") != "ServiceAccount" or subject.text("namespace"):

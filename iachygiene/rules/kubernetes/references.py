@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from iachygiene.model import Findings, Location, Severity, at
 from iachygiene.parse.kubernetes import ManifestSet, Object, Pod, is_unknown
+from iachygiene.parse.workloads import patched
 from iachygiene.rule import rule
 from iachygiene.rules.kubernetes.peers import looks_at
 
@@ -16,7 +17,9 @@ from iachygiene.rules.kubernetes.peers import looks_at
     Severity.WARNING,
     aliases=("kube-linter:dangling-service", "kube-score:service-targets-pod"),
 )
-def service_selects_nothing(manifests: ManifestSet, *, peer_forms: bool = False) -> Findings:
+def service_selects_nothing(
+    manifests: ManifestSet, *, ignored_labels: tuple[str, ...] = (), peer_forms: bool = False
+) -> Findings:
     """A Service selects no pods: its labels match no pod template of its namespace.
 
     A Service finds its pods by their labels alone. When one label is spelled differently,
@@ -26,6 +29,7 @@ def service_selects_nothing(manifests: ManifestSet, *, peer_forms: bool = False)
     the Service names, or one could not be read, the pods may be elsewhere and nothing is said.
 
     Options:
+        ignored_labels: names of labels that something else gives to the pods.
         peer_forms: report also, with severity info, where the pods may be elsewhere, and where
             other tools do not see those that are here.
 
@@ -143,8 +147,10 @@ def service_selects_nothing(manifests: ManifestSet, *, peer_forms: bool = False)
             continue
         if service.root.text("spec", "type") == "ExternalName":
             continue
+        wanted = {name: value for name, value in wanted.items() if name not in ignored_labels}
         found = manifests.selected_by(service, wanted)
-        here = not found and manifests.complete and _would_be_here(service, wanted, pods)
+        known = manifests.complete and not patched(manifests)
+        here = not found and known and _would_be_here(service, wanted, pods)
         aliases = _missed(service, wanted, found)
         if here or (peer_forms and aliases):
             nearest = by_name.get(service.name) or _nearest(wanted, pods)

@@ -16,6 +16,7 @@ _NO_SECRETS = frozenset(
         *("type", "name", "project", "server", "host", "hostname", "port", "username", "user"),
         *("user-id", "token-id", "expiration", "usage-bootstrap-authentication", "description"),
         *("usage-bootstrap-signing", "auth-extra-groups", "enableOCI", "insecure", "database"),
+        "dhparam.pem",
     )
 )
 """Keys of Secrets whose values are none."""
@@ -70,8 +71,8 @@ def secret_in_manifest(manifest: Manifest) -> Findings:
             continue
         values = [value for key, value in _values(one) if key.text not in _NO_SECRETS]
         if values:
-            more = f" and {len(values) - 1} more" if len(values) > 1 else ""
-            yield at(values[0].location, f"a secret{more} is written down", object=one.object)
+            what = f"{len(values)} values are" if len(values) > 1 else "a value is"
+            yield at(values[0].location, f"{what} written down", object=one.object)
 
 
 def _values(secret: Object) -> Iterator[tuple[Scalar, Scalar]]:
@@ -85,7 +86,7 @@ def _values(secret: Object) -> Iterator[tuple[Scalar, Scalar]]:
             if field == "data":
                 text = _decoded(text)
             open_text = is_placeholder(text) or is_unknown(text) or text.startswith("ENC[")
-            if text and not open_text:
+            if not open_text and may_be_secret(text.replace("$", "")):
                 yield entry.key, entry.value
 
 

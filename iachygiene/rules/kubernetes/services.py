@@ -9,6 +9,7 @@ from iachygiene.parse.kubernetes import ManifestSet, Object, Pod, is_unknown, ma
 from iachygiene.parse.workloads import (
     integer,
     items,
+    patched,
     place,
     ports,
     same_namespace,
@@ -306,7 +307,7 @@ def service_target_port_unmatched(manifests: ManifestSet) -> Findings:
         if not wanted or any(map(is_unknown, wanted.values())):
             continue
         pods = manifests.selected_by(service, wanted)
-        if not pods or any(pod.partial for pod in pods):
+        if not pods or any(pod.partial for pod in pods) or patched(manifests):
             continue
         headless = service.root.text("spec", "clusterIP") == "None"
         names, numbers, all_declare = _declared(pods)
