@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from iachygiene.config import Config
     from iachygiene.engine import Options
     from iachygiene.files import Tree
-    from iachygiene.parse.kubernetes import Manifest, ManifestSet
+    from iachygiene.parse.kubernetes import Unit
     from iachygiene.tools import Program
     from iachygiene.wrap.rendering import Rendered
 
@@ -117,8 +117,7 @@ class Rendering:
 
         table: Mapping[type, Any] = rules.of("kubernetes")
         own = empty_verdict()
-        units: list[Manifest | ManifestSet] = [*rendered.manifests, rendered.together]
-        for unit in units:
+        for unit in _units(rendered, self.tree):
             for rule in table.get(type(unit), ()):
                 run_rule(rule, unit, unit.location.path, self.config, own)
             own.comments.extend(comments(unit))
@@ -127,6 +126,15 @@ class Rendering:
         verdict.crashes.extend(own.crashes)
         for name, seconds in own.seconds.items():
             verdict.seconds[name] += seconds
+
+
+def _units(rendered: Rendered, tree: Tree) -> Iterator[Unit]:
+    yield from rendered.manifests
+    yield rendered.together
+    if any("argoproj.io" in one.file.text for one in rendered.manifests):
+        from iachygiene.parse.argo import load
+
+        yield from load(rendered.manifests, tree)
 
 
 def _any_kustomization(jobs: Iterable[Job]) -> bool:

@@ -95,6 +95,14 @@ def test_findings_of_a_chart_are_at_its_templates_as_a_whole(
     assert result.unchecked == []
 
 
+def test_definitions_of_a_chart_are_judged_where_they_are(tmp_path: Path, programs: Path) -> None:
+    prints(programs, "helm", f"# Source: shop/crds/pod.yaml\n{POD}{RENDERED}")
+    result = scan(tmp_path, CHART | {"web/crds/pod.yaml": POD})
+    assert [one.location.span for one in result.findings if "crds" in one.location.path] == [
+        (POD.index("nginx"), POD.index("nginx") + 5)
+    ]
+
+
 def test_what_comes_from_no_file_of_the_tree_is_at_the_chart(
     tmp_path: Path, programs: Path
 ) -> None:

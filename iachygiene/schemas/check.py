@@ -245,7 +245,7 @@ class Checker:
         kind = type(value)
         if kind is str:
             if not types & STRING and types:
-                if not is_unknown(node.text):
+                if not is_unknown(node.text) and not node.text.startswith("ENC["):
                     self._wrong(node, schema, name, "a text")
                 return
         elif kind is bool:
@@ -326,6 +326,8 @@ class Checker:
     def _unknown(self, key: yaml.Scalar, schema: Schema) -> None:
         if is_unknown(key.text) or schema.fields is None:
             return
+        if key.text == "sops" and "apiVersion" in schema.fields:
+            return  # what SOPS adds to what it encrypts, and takes away again
         near = nearest(key.text, schema.fields)
         message = f'there is no field "{_cut(key.text)}" here'
         self.found.append(Violation("unknown", key.location, message, key, near))

@@ -201,6 +201,8 @@ def _by_source(text: str, directory: str, tree: Tree) -> dict[str, str]:
                 path = f"{directory}/{inside}" if directory else inside
                 path = path if tree.exists(path) else chart
                 break
+        if "/crds/" in f"/{path}":  # no template: judged where it is
+            continue
         found[path] += f"---\n{document.lstrip()}\n"
     return dict(found)
 

@@ -168,6 +168,14 @@ def test_schemas_are_those_of_the_version_that_is_asked_for() -> None:
     assert found(unknown_field, text, version="1.37") == []
 
 
+def test_what_sops_encrypted_is_no_violation() -> None:
+    text = (
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nimmutable: ENC[AES256_GCM,data:x]\n"
+        "stringData: {a: 'ENC[AES256_GCM,data:x]'}\nsops: {version: 3.9.0}\n"
+    )
+    assert found(schema_violation, text) == found(unknown_field, text) == []
+
+
 def test_quantities_carry_no_alias_of_a_tool_that_does_not_know_them() -> None:
     text = "apiVersion: v1\nkind: LimitRange\nmetadata: {name: a}\nspec: {limits: [{type: Pod, max: {cpu: 1x}}]}\n"  # noqa: E501 - one line is what it takes
     (finding,) = found(schema_violation, text)
