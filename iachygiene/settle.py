@@ -54,7 +54,7 @@ def settle(
     jobs that could not be judged in full.
     """
     config = rules.config
-    project = _judge_project([*verdicts, *linked], rules)
+    project = _judge_project([*verdicts, *linked], rules, _templates(found, tree))
     findings = [finding for verdict in (*verdicts, project) for finding in verdict.findings]
     findings, muted = _muted_by_config(_without_duplicates(findings), rules)
     judged = empty_verdict()
@@ -180,7 +180,23 @@ def exit_code(result: Result, fail_on: Severity | None, *, strict: bool = False)
     return 3 if strict and not result.counts else 0
 
 
-def _judge_project(verdicts: Iterable[Verdict], rules: Rules) -> Verdict:
+def _templates(found: Discovered, tree: Tree) -> list[str]:
+    """The templates of charts: what helm makes of them says nothing to the project."""
+    paths = [
+        path
+        for path, kind in found.kinds.items()
+        if kind == "kubernetes" and "templates" in path.split("/")
+    ]
+    if not paths:
+        return []
+    from iachygiene.parse.kubernetes import chart_of
+
+    return [path for path in paths if chart_of(path, tree) is not None]
+
+
+def _judge_project(
+    verdicts: Iterable[Verdict], rules: Rules, templates: Sequence[str] = ()
+) -> Verdict:
     verdict = empty_verdict()
     seen = list(verdicts)
     facts = [fact for one in seen for fact in one.facts]
@@ -190,7 +206,7 @@ def _judge_project(verdicts: Iterable[Verdict], rules: Rules) -> Verdict:
         unread = [
             each.what for one in seen for each in one.unchecked if each.why in ("template", "size")
         ]
-        project = Project(facts, unread)
+        project = Project(facts, [*templates, *unread])
         for rule in rules.of("project").get(Project, ()):
             run_rule(rule, project, "", rules.config, verdict)
     return verdict

@@ -16,7 +16,7 @@ from iachygiene.image import ImageRef, parse_image
 from iachygiene.model import Broken, Comment, Job, Located, Location, SourceFile, Trouble, Unchecked
 from iachygiene.parse import yaml
 from iachygiene.parse.compose_ports import Port, read_port
-from iachygiene.parse.compose_references import NamedFile, file_names, resolve
+from iachygiene.parse.compose_references import NamedFile, file_names, references, resolve
 from iachygiene.parse.compose_variables import expand, outer_colon
 
 if TYPE_CHECKING:
@@ -682,7 +682,7 @@ def _is_partial(
     """Whether a file is made to be given to Compose together with another one.
 
     Some files are called so. Others, beside a file of a usual name, tell it by services that
-    do not say what to run, or that are in that file as well.
+    do not say what to run, that are in that file as well, or that name what only it defines.
     """
     name = basename(path)
     if _VARIANT.match(name):
@@ -692,9 +692,17 @@ def _is_partial(
     if any(not service.has_substance and service.complete for service in services.values()):
         return True
     prefix = path[: len(path) - len(name)]
-    bases = (roots.get(prefix + base) for base in _BASES)
-    others = (base.mapping("services") for base in bases if base is not None)
-    return any(other is not None and any(name in other for name in services) for other in others)
+    bases = [roots[prefix + base] for base in _BASES if prefix + base in roots]
+    wanted = [one for service in services.values() for one in references(service)] if bases else ()
+    return any(
+        any(name in (base.mapping("services") or ()) for name in services)
+        or any(
+            one.name in (base.mapping(one.kind) or ())
+            and one.name not in (roots[path].mapping(one.kind) or ())
+            for one in wanted
+        )
+        for base in bases
+    )
 
 
 def is_ignored(tree: Tree, path: str) -> bool:

@@ -239,6 +239,9 @@ class Project:
         self._facts: dict[type[Any], list[Any]] = defaultdict(list)
         for fact in facts:
             self._facts[type(fact)].append(fact)
+        # In whatever order files were judged, the same one is the first of several.
+        for some in self._facts.values():
+            some.sort(key=_order)
         self._stages = {(one.dockerfile, one.name): one for one in self.stages}
         self._finals = {one.dockerfile: one for one in self.stages if one.final}
         self._builds: dict[str, list[BuildFact]] = defaultdict(list)
@@ -308,6 +311,11 @@ class Project:
         }
         final = self._finals.get(dockerfile)
         return named or ({final.context} if final and final.context is not None else set())
+
+
+def _order(fact: Any) -> tuple[str, Span, str]:
+    place = getattr(fact, "location", None) or Location(fact.path)
+    return place.path, place.span, str(fact[1])
 
 
 _SIDE_WORDS = ("dev", "test", "ci", "override")

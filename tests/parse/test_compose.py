@@ -569,6 +569,8 @@ services:
     [
         ("services: {a: {command: x}}", True),
         ("services: {db: {image: y}}", True),
+        ("services: {b: {image: y, depends_on: [db]}}", True),
+        ("services: {b: {image: y, depends_on: [c]}, c: {image: y}}", False),
         ("services: {b: {image: y}}", False),
     ],
 )

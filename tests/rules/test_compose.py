@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from iachygiene.files import Tree
 from iachygiene.model import Finding, Fix, Severity
 from iachygiene.parse.compose import ComposeFile, group, load
+from iachygiene.rule import rules_of
 from iachygiene.rules.compose.dependencies import compose_depends_on_not_healthy
 from iachygiene.rules.compose.healthchecks import compose_healthcheck_missing
 from iachygiene.rules.compose.images import compose_unpinned_image
@@ -365,3 +366,217 @@ def test_no_rule_stumbles_over_an_odd_shape(services: dict[str, dict[str, str]])
         for finding in found(check, text):
             start, end = finding.location.span
             assert 0 <= start <= end <= len(text)
+
+
+# --- the rules about whole projects
+
+
+def codes(files: str | Mapping[str, str]) -> list[tuple[str, str]]:
+    """Code and message of all findings of all rules about Compose, whatever their default."""
+    rules = [one for one in rules_of("compose") if one.unit is ComposeFile]
+    return [
+        (one.code, finding.message)
+        for project in projects(files)
+        for one in rules
+        for finding in one.check(project)
+    ]
+
+
+def of(code: str, files: str | Mapping[str, str]) -> list[str]:
+    return [message for found, message in codes(files) if found == code]
+
+
+def test_shared_anchor_is_judged_once() -> None:
+    text = """\
+x-base: &base
+  image: x:1
+  privileged: true
+  environment: {API_TOKEN: hunter22}
+  security_opt: [seccomp=unconfined]
+services:
+  a: *base
+  b: {<<: *base, command: [b]}
+"""
+    for code in ("CO201", "CO209", "CO601"):
+        assert len(of(code, text)) == 1
+
+
+@pytest.mark.parametrize(
+    ("ports", "clash"),
+    [
+        (("80:80", "80:81"), True),
+        (("127.0.0.1:80:80", "127.0.0.2:80:80"), False),
+        (("127.0.0.1:80:80", "80:80"), True),
+        (("80:80/udp", "80:80"), False),
+        (("8000-8002:80-82", "8001:90"), True),
+        (("8000-8002:80", "8001:90"), False),
+        (("${A:-80}:80", "80:81"), True),
+        (("${A}:80", "80:81"), False),
+        (("80", "80"), False),
+    ],
+)
+def test_ports_clash_where_both_take_one_for_sure(ports: tuple[str, str], clash: bool) -> None:
+    one, other = ports
+    text = f"services: {{a: {{image: x, ports: ['{one}']}}, b: {{image: x, ports: ['{other}']}}}}"
+    assert bool(of("CO402", text)) is clash
+
+
+def test_port_that_an_override_repeats_is_one_port() -> None:
+    files = {
+        "compose.yaml": "services: {a: {image: x, ports: ['80:80']}}",
+        "compose.override.yaml": "services: {a: {ports: ['80:80']}}",
+    }
+    assert of("CO402", files) == []
+
+
+def test_swarm_publishes_a_port_once_for_all_replicas() -> None:
+    body = "{image: x, ports: ['80:80'], deploy: {replicas: 2}}"
+    assert len(of("CO402", f"services: {{a: {body}}}")) == 1
+    assert of("CO402", {"docker-compose.stack.yml": f"services: {{a: {body}}}"}) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "circles"),
+    [
+        ("services: {a: {image: x, depends_on: [b]}, b: {image: x, links: [a]}}", 1),
+        ("services: {a: {image: x, depends_on: [b]}, b: {image: x, depends_on: [b]}}", 1),
+        ("services: {a: {image: x, depends_on: [c]}, b: {image: x, depends_on: [c]}}", 0),
+        ("services: {a: {image: x, network_mode: 'service:a'}}", 1),
+    ],
+)
+def test_circles_are_found_once_each(text: str, circles: int) -> None:
+    assert len(of("CO307", text)) == circles
+
+
+@pytest.mark.parametrize(
+    ("environment", "reported"),
+    [
+        ("{URL: 'http://catalog:8000'}", False),
+        ("{URL: 'http://catalgo:8000'}", True),
+        ("{URL: 'http://catalog-1:8000'}", False),
+        ("{URL: 'http://catolog.example.com:8000'}", False),
+        ("{DB: 'postgres://x@localhost:8000/y'}", True),
+        ("{PUBLIC_URL: 'http://localhost:8000'}", False),
+        ("{CATALOG_URL: 'http://127.0.0.1:8000'}", True),
+        ("{URL: 'http://localhost:9999'}", False),
+        ("[URL=http://catalgo:8000]", True),
+        ("{URL: }", False),
+    ],
+)
+def test_hosts_in_the_environment_are_those_of_services(environment: str, reported: bool) -> None:
+    text = f"""\
+services:
+  web: {{image: x, environment: {environment}}}
+  catalog: {{image: x, expose: ["8000"]}}
+"""
+    assert bool(of("CO506", text)) is reported
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "networks: {default: {external: true}}",
+        "",
+    ],
+)
+def test_alias_and_hostname_are_names_too(more: str) -> None:
+    text = f"""\
+services:
+  web: {{image: x, environment: {{A: 'http://catalogs:1', B: 'http://catalogx:1'}}}}
+  catalog: {{image: x, hostname: catalogx, networks: {{default: {{aliases: [catalogs]}}}}}}
+{more}
+"""
+    assert of("CO506", text) == []
+
+
+@pytest.mark.parametrize(
+    ("networks", "reported"),
+    [
+        ("[front]", True),
+        ("[front, back]", False),
+        ("{back: {}}", False),
+        ("[same]", False),
+        ("[$N]", False),
+    ],
+)
+def test_networks_are_shared_by_what_they_are_called_in_the_end(
+    networks: str, reported: bool
+) -> None:
+    text = f"""\
+services:
+  a: {{image: x, depends_on: [b], networks: {networks}}}
+  b: {{image: x, networks: [back]}}
+networks: {{front: , back: {{name: n}}, same: {{name: n}}}}
+"""
+    assert bool(of("CO507", text)) is reported
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reported"),
+    [
+        ("ports", "'80:80'", True),
+        ("privileged", "perhaps", True),
+        ("privileged", "'true'", False),
+        ("environment", "x", True),
+        ("environment", "[A=b]", False),
+        ("command", "{a: b}", True),
+        ("image", "[x]", True),
+        ("x-mine", "{a: b}", False),
+        ("volumes", "", False),
+        ("tmpfs", "/tmp", False),
+        ("imagee", "x", True),
+    ],
+)
+def test_keys_and_forms_are_those_of_the_specification(
+    key: str, value: str, reported: bool
+) -> None:
+    text = f"services:\n  a:\n    build: .\n    {key}: {value}\n"
+    assert bool(of("CO705", text)) is reported
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "services: {a: {image: x, volumes: ['data:/x']}}\nvolumes: {data: }",
+        "services: {a: {image: x, volumes: ['${V}:/x']}}\nvolumes: {data: }",
+        "services: {a: {image: x}}\nvolumes: {data: {external: true}}",
+        "include: [gone.yaml]\nservices: {a: {image: x}}\nvolumes: {data: }",
+    ],
+)
+def test_definition_that_may_be_used_is_silent(text: str) -> None:
+    assert of("CO502", text) == []
+
+
+def test_definition_that_another_file_of_the_directory_names_is_silent() -> None:
+    files = {
+        "docker-compose.yml": "services: {a: {image: x}}\nvolumes: {data: }",
+        "docker-compose-more.yml": "services: {a: {volumes: ['data:/x']}}",
+    }
+    assert of("CO502", files) == []
+
+
+def test_nothing_that_is_absent_is_asked_of_overrides() -> None:
+    text = "services: {a: {ports: ['8080:80'], depends_on: [b]}}"
+    found = {code for code, _ in codes({"compose.prod.yaml": text})}
+    assert found <= {"CO704"}
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.recursive(
+        st.sampled_from(["null", "x", "'${A:-b}'", "'80:80'", "3", "true", "[]", "{}"]),
+        lambda inner: (
+            st.lists(inner, max_size=3).map(lambda all: f"[{', '.join(all)}]")
+            | st.dictionaries(
+                st.sampled_from(["image", "build", "ports", "depends_on", "networks", "condition"]),
+                inner,
+                max_size=3,
+            ).map(lambda all: "{" + ", ".join(f"{key}: {one}" for key, one in all.items()) + "}")
+        ),
+        max_leaves=8,
+    )
+)
+def test_no_rule_raises_whatever_a_service_holds(value: str) -> None:
+    text = f"services: {{a: {{image: x, volumes: {value}, environment: {value}}}, b: {value}}}"
+    more = f"\nvolumes: {{v: {value}}}\nsecrets: {{s: {value}}}\nnetworks: {value}"
+    assert all(code.startswith("CO") for code, _ in codes(text + more))

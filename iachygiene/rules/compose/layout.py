@@ -1,4 +1,4 @@
-"""Names and order in Compose files: what one can agree on."""
+"""Names, order and networks in Compose files: what one can agree on."""
 
 from __future__ import annotations
 
@@ -173,3 +173,40 @@ def _misplaced(ranked: Sequence[tuple[str, Scalar]], peer: str, object: str = ""
             message = f'"{one.text}" stands below "{before.text}"'
             yield at(one, message, object=object, aliases=(f"dclint:{peer}",))
             return
+
+
+@rule(
+    "CO706",
+    ComposeFile,
+    Severity.INFO,
+    default="off",
+    aliases=("kics:networks_not_set",),
+)
+def compose_missing_networks(compose: ComposeFile) -> Findings:
+    """A service names no network and is in the project's default one.
+
+    All services without `networks` reach one another there. Networks of one's own say who has
+    to talk to whom: a database that only the backend's network knows cannot be reached from
+    the proxy. The default network is cut off from other projects already, so the rule is off
+    by default.
+
+    Bad:
+        services:
+          db:
+            image: postgres:17.2
+    Good:
+        services:
+          db:
+            image: postgres:17.2
+            networks: [back]
+          agent:
+            image: registry.example.com/agent:2.1.0
+            network_mode: host
+        networks:
+          back:
+    """
+    for service in compose.services.values():
+        known = service.has_substance and service.complete and not compose.partial
+        named = "networks" in service.node or "network_mode" in service.node
+        if known and not named and "provider" not in service.node:
+            yield at(service, "the service names no network")

@@ -131,7 +131,7 @@ def compose_unused_definition(compose: ComposeFile) -> Findings:
         (one.kind, one.name) for service in compose.services.values() for one in references(service)
     }
     unknown = any(
-        volume.kind == "volume" and is_unknown(volume.source)
+        is_unknown(volume.source)
         for service in compose.services.values()
         for volume in service.volumes
     )

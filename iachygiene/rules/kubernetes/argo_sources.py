@@ -202,12 +202,21 @@ def argo_source_and_sources(argo: ArgoSet) -> Findings:
               helm: {valueFiles: [$values/web.yaml]}
             - {repoURL: "https://git.example.com/shop.git", targetRevision: v1.0.0, ref: values}
           destination: {server: https://kubernetes.default.svc, namespace: shop}
+    Good: an empty list is none
+        apiVersion: argoproj.io/v1alpha1
+        kind: Application
+        metadata: {name: web, namespace: argocd}
+        spec:
+          project: shop
+          source: {repoURL: "https://git.example.com/shop.git", targetRevision: v1.0.0, path: web}
+          sources: []
+          destination: {server: https://kubernetes.default.svc, namespace: shop}
     """
     for application in argo.applications:
         kinds = [
             key
             for key in ("source", "sources", "sourceHydrator")
-            if application.spec.get(key) is not None
+            if _is_filled(application.spec.get(key))
         ]
         place = application.spec.key(kinds[-1]) if kinds else None
         if len(kinds) > 1 and place is not None:
@@ -222,6 +231,11 @@ def argo_source_and_sources(argo: ArgoSet) -> Findings:
                 if source.is_chart and source.node.text("chart") and node and node.text:
                     message = f'both "chart" and "{key}" in one source'
                     yield at(node.location, message, object=application.object)
+
+
+def _is_filled(node: yaml.Node | None) -> bool:
+    """Whether something is said: Argo CD itself writes `sources: []` beside `source`."""
+    return node is not None and not (type(node) is yaml.Sequence and not len(node))
 
 
 @rule("ARG109", ArgoSet, Severity.ERROR)
