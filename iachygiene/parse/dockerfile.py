@@ -53,6 +53,7 @@ __all__ = [
     "Run",
     "Script",
     "Stage",
+    "Use",
     "Variables",
     "Word",
     "comments",
@@ -248,6 +249,14 @@ class Ran(NamedTuple):
     command: Command
 
 
+class Use(NamedTuple):
+    """A command, its RUN, and the stage as people call it."""
+
+    command: Command
+    run: Run
+    object: str
+
+
 class Dockerfile:
     """One Dockerfile; `preamble` are the instructions before the first FROM.
 
@@ -258,8 +267,8 @@ class Dockerfile:
     """
 
     __slots__ = (
-        *("_context", "_ran", "_tree", "comments", "directives", "escape", "file"),
-        *("instructions", "label_schema", "path", "preamble", "stages", "strict_labels"),
+        *("_context", "_ran", "_runs", "_tree", "_uses", "comments", "directives", "escape"),
+        *("file", "instructions", "label_schema", "path", "preamble", "stages", "strict_labels"),
     )
 
     def __init__(self, file: SourceFile, tree: Tree, settings: Mapping[str, Any]) -> None:
@@ -276,6 +285,8 @@ class Dockerfile:
         self._tree = tree
         self._context: list[BuildContext | None] = []
         self._ran: dict[str, list[tuple[int, Ran]]] | None = None
+        self._runs: list[tuple[Run, str]] | None = None
+        self._uses: dict[str, list[Use]] | None = None
 
     @property
     def location(self) -> Location:
@@ -312,6 +323,29 @@ class Dockerfile:
                     yield Ran(stage, run, command)
 
     @property
+    def runs(self) -> list[tuple[Run, str]]:
+        """Every RUN with its stage, those of ONBUILD included."""
+        if self._runs is None:
+            self._runs = []
+            for one in self.instructions:
+                inner = one.trigger if isinstance(one, Onbuild) else one
+                if isinstance(inner, Run):
+                    self._runs.append((inner, one.object))
+        return self._runs
+
+    def uses(self, *names: str) -> list[Use]:
+        """Every command of one of the names, those of ONBUILD included."""
+        if self._uses is None:
+            self._uses = {}
+            for run, where in self.runs:
+                for command in run.script.commands:
+                    self._uses.setdefault(command.name, []).append(Use(command, run, where))
+        found = [self._uses[name] for name in names if name in self._uses]
+        if len(found) < 2:
+            return found[0] if found else []
+        return sorted((use for uses in found for use in uses), key=_place)
+
+    @property
     def context(self) -> BuildContext | None:
         """The directory that a build sends, None where it cannot be told."""
         if not self._context:
@@ -332,6 +366,10 @@ def _is_foreign(run: Run) -> bool:
     """Whether a here-document names an interpreter that is no shell."""
     found = [_SHEBANG.match(heredoc.body.string) for heredoc in run.heredocs]
     return any(one is not None and one[1] not in _SHELLS for one in found)
+
+
+def _place(use: Use) -> Span:
+    return use.command.location.span
 
 
 def expand(text: str, variables: Mapping[str, str | None]) -> str | None:
