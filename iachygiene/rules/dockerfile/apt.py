@@ -164,6 +164,9 @@ def apt_recommends_installed(dockerfile: Dockerfile) -> Findings:
     Bad:
         FROM debian:12
         RUN apt-get install -y curl=7.88.1-10
+    Fixed:
+        FROM debian:12
+        RUN apt-get install --no-install-recommends -y curl=7.88.1-10
     Bad: only the word "false" is understood by everyone
         FROM debian:12
         RUN apt-get install -y -o APT::Install-Recommends=0 curl=7.88.1-10

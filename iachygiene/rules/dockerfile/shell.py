@@ -154,12 +154,16 @@ def _is_user_number(option: str) -> bool:
 def wget_progress_output(dockerfile: Dockerfile) -> Findings:
     """A download by wget prints a progress bar into the log of a build.
 
-    A large download adds thousands of lines that hide what went wrong.
+    A large download adds thousands of lines that hide what went wrong. The fix needs
+    `--unsafe-fixes`: the wget of BusyBox, as in Alpine, does not know the option.
     https://www.gnu.org/software/wget/manual/wget.html#Download-Options
 
     Bad:
         FROM debian:12
         RUN wget https://example.com/tool.tgz
+    Fixed:
+        FROM debian:12
+        RUN wget --progress=dot:giga https://example.com/tool.tgz
     Bad: a name for the file changes nothing
         FROM debian:12
         RUN wget -O tool.tgz https://example.com/tool.tgz
@@ -178,7 +182,8 @@ def wget_progress_output(dockerfile: Dockerfile) -> Findings:
     """
     for use in dockerfile.uses("wget"):
         if not use.command.has_flag(*_QUIET) and not use.command.has("-nv"):
-            yield at(use.command, '"wget" prints its progress', object=use.object)
+            fix = insertion(use, "wget", "--progress=dot:giga", safe=False)
+            yield at(use.command, '"wget" prints its progress', object=use.object, fix=fix)
 
 
 @rule("DF4001", Dockerfile, Severity.WARNING, aliases=("hadolint:DL4001", "trivy:DS-0014"))
