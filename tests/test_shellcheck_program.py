@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from iachygiene import tools
 from iachygiene.files import Tree
-from iachygiene.model import Job, ToolStatus
+from iachygiene.model import Job, ToolStatus, Unchecked
 from iachygiene.parse.runs import CheckedScripts, Remark
 from iachygiene.parse.script import Text
 from iachygiene.wrap import shellcheck as wrapped
@@ -123,11 +123,23 @@ def test_a_configuration_beside_the_dockerfile_is_not_read(
 
 def test_many_scripts_are_read_by_few_processes(tmp_path: Path) -> None:
     path = standin(tmp_path, f"echo x >> {tmp_path}/runs; echo '{{\"comments\": []}}'")
-    text = "FROM a:1\n" + "".join(f"RUN echo {number}\n" for number in range(3_000))
-    found, status = said(path, text)
+    texts = ["FROM a:1\n" + "".join(f"RUN echo {n}\n" for n in range(k, k + 900)) for k in (0, 900)]
+    found, status = said(path, *texts)
     assert found == []
-    assert (status.status, status.units) == ("ok", 3_000)
+    assert (status.status, status.units) == ("ok", 1_800)
     assert len((tmp_path / "runs").read_text().splitlines()) <= 1 + (os.cpu_count() or 1)
+
+
+def test_a_file_of_too_many_scripts_is_named(tmp_path: Path) -> None:
+    path = standin(tmp_path, "exit 9")
+    tree = Tree(str(tmp_path))
+    tree.overlay["Dockerfile"] = b"FROM a:1\n" + b"RUN a\n" * (wrapped.MAX_SCRIPTS + 1)
+    job = Job("dockerfile", "", ("Dockerfile",))
+    unchecked, status = wrapped.units([job], tree, {"path": path})
+    assert isinstance(unchecked, Unchecked)
+    assert (unchecked.what, unchecked.why) == ("Dockerfile", "size")
+    assert isinstance(status, ToolStatus)
+    assert status.status == "not-needed"
 
 
 def test_without_scripts_the_program_is_not_needed(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import posixpath
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from posixpath import dirname
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iachygiene.image import ImageRef, parse_image
@@ -53,11 +54,13 @@ __all__ = [
     "Run",
     "Script",
     "Stage",
+    "Use",
     "Variables",
     "Word",
     "comments",
     "expand",
     "facts",
+    "group",
     "load",
 ]
 
@@ -75,6 +78,7 @@ _RESUMES = re.compile(
     r"(?:FROM|RUN|CMD|LABEL|EXPOSE|ENV|ADD|COPY|ENTRYPOINT|VOLUME|USER|WORKDIR|ARG|ONBUILD"
     r"|STOPSIGNAL|HEALTHCHECK|SHELL)[ \t]"
 )
+_COMPOSE = re.compile(r"(?:^|/)(?:docker-)?compose[^/]*\.ya?ml$")
 _STAGE_PRAGMA = re.compile(r"#[ \t]*hadolint[ \t]+stage[ \t]+ignore[ \t]*=")
 _VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?:(:?[-+])([^{}]*))?\})", re.ASCII)
 
@@ -248,6 +252,14 @@ class Ran(NamedTuple):
     command: Command
 
 
+class Use(NamedTuple):
+    """A command, its RUN, and the stage as people call it."""
+
+    command: Command
+    run: Run
+    object: str
+
+
 class Dockerfile:
     """One Dockerfile; `preamble` are the instructions before the first FROM.
 
@@ -255,11 +267,13 @@ class Dockerfile:
     `escape` is the character that continues lines. `comments` are the places of whole-line
     comments, those inside instructions included. `label_schema` maps the labels that the
     configuration asks for to what they hold; `strict_labels` says that there are no others.
+    `contexts` and `targets` are those that Compose files build it with.
     """
 
     __slots__ = (
-        *("_context", "_ran", "_tree", "comments", "directives", "escape", "file"),
-        *("instructions", "label_schema", "path", "preamble", "stages", "strict_labels"),
+        *("_context", "_ran", "_runs", "_tree", "_uses", "comments", "directives", "escape"),
+        *("contexts", "file", "instructions", "label_schema", "path", "preamble", "stages"),
+        *("strict_labels", "targets"),
     )
 
     def __init__(self, file: SourceFile, tree: Tree, settings: Mapping[str, Any]) -> None:
@@ -273,9 +287,13 @@ class Dockerfile:
         self.comments: list[Span] = []
         self.label_schema: Mapping[str, str] = settings.get("label-schema") or {}
         self.strict_labels = bool(settings.get("strict-labels"))
+        self.contexts: Sequence[str] = settings.get("contexts") or ()
+        self.targets: Sequence[str] = settings.get("targets") or ()
         self._tree = tree
         self._context: list[BuildContext | None] = []
         self._ran: dict[str, list[tuple[int, Ran]]] | None = None
+        self._runs: list[tuple[Run, str]] | None = None
+        self._uses: dict[str, list[Use]] | None = None
 
     @property
     def location(self) -> Location:
@@ -312,6 +330,29 @@ class Dockerfile:
                     yield Ran(stage, run, command)
 
     @property
+    def runs(self) -> list[tuple[Run, str]]:
+        """Every RUN with its stage, those of ONBUILD included."""
+        if self._runs is None:
+            self._runs = []
+            for one in self.instructions:
+                inner = one.trigger if isinstance(one, Onbuild) else one
+                if isinstance(inner, Run):
+                    self._runs.append((inner, one.object))
+        return self._runs
+
+    def uses(self, *names: str) -> list[Use]:
+        """Every command of one of the names, those of ONBUILD included."""
+        if self._uses is None:
+            self._uses = {}
+            for run, where in self.runs:
+                for command in run.script.commands:
+                    self._uses.setdefault(command.name, []).append(Use(command, run, where))
+        found = [self._uses[name] for name in names if name in self._uses]
+        if len(found) < 2:
+            return found[0] if found else []
+        return sorted((use for uses in found for use in uses), key=_place)
+
+    @property
     def context(self) -> BuildContext | None:
         """The directory that a build sends, None where it cannot be told."""
         if not self._context:
@@ -334,6 +375,10 @@ def _is_foreign(run: Run) -> bool:
     return any(one is not None and one[1] not in _SHELLS for one in found)
 
 
+def _place(use: Use) -> Span:
+    return use.command.location.span
+
+
 def expand(text: str, variables: Mapping[str, str | None]) -> str | None:
     """The text with its variables replaced; None where one is not known."""
     out: list[str] = []
@@ -353,6 +398,34 @@ def expand(text: str, variables: Mapping[str, str | None]) -> str | None:
     out.append(text[here:])
     result = "".join(out)
     return None if "$" in "".join(out[::2]) else result
+
+
+def group(paths: Iterable[str], tree: Tree, settings: Mapping[str, Any]) -> list[Job]:
+    """One job a file, told in `contexts` and `targets` how Compose files build it."""
+    jobs = [Job("dockerfile", dirname(path), (path,), settings) for path in paths]
+    composes = sorted(path for path in tree.listed if _COMPOSE.search(path))
+    if not composes:
+        return jobs
+    from iachygiene.parse.compose_builds import builds
+
+    contexts: dict[str, set[str]] = {}
+    targets: dict[str, set[str]] = {}
+    for path in composes:
+        for order in builds(path, tree):
+            contexts.setdefault(order.dockerfile, set()).add(order.context)
+            targets.setdefault(order.dockerfile, set()).update(filter(None, (order.target,)))
+    return [
+        job._replace(
+            settings={
+                **settings,
+                "contexts": sorted(contexts[job.paths[0]]),
+                "targets": sorted(targets[job.paths[0]]),
+            }
+        )
+        if job.paths[0] in contexts
+        else job
+        for job in jobs
+    ]
 
 
 def load(job: Job, tree: Tree) -> Iterator[Dockerfile | Trouble]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from iachygiene.model import Broken, Location, SourceFile, Span
@@ -145,9 +146,10 @@ class BuildContext:
 
 
 def find_context(dockerfile: Dockerfile, tree: Tree) -> BuildContext | None:
-    """The nearest directory, upward from the Dockerfile's own, that has all literal sources.
+    """What a Compose file gives as the context, or the nearest directory with all sources.
 
-    None where no directory has them.
+    That is looked for upward from the Dockerfile's own. Of several contexts that Compose files
+    give, it is the first that has them. None where no directory has them.
     """
     from iachygiene.parse.dockerfile import Copy
 
@@ -158,14 +160,27 @@ def find_context(dockerfile: Dockerfile, tree: Tree) -> BuildContext | None:
         for word in instruction.context_sources
         if not re.search(r"[*?\[$\\]", word.text)
     ]
+    given = dockerfile.contexts
+    if len(given) == 1:
+        return BuildContext(given[0], dockerfile.path, tree)
+    for directory in given:
+        context = BuildContext(directory, dockerfile.path, tree)
+        if _has(context, sources):
+            return context
+    if given:
+        return None
     directory = posixpath.dirname(dockerfile.path)
     while True:
         context = BuildContext(directory, dockerfile.path, tree)
-        if all(source.startswith("..") or context.exists(source) for source in sources):
+        if _has(context, sources):
             return context
         if not directory:
             return None
         directory = posixpath.dirname(directory)
+
+
+def _has(context: BuildContext, sources: Iterable[str]) -> bool:
+    return all(source.startswith("..") or context.exists(source) for source in sources)
 
 
 def clean(path: str) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from iachygiene.model import Broken, Job, Location, Severity, Span, ToolStatus
+from iachygiene.model import Broken, Job, Location, Severity, Span, ToolStatus, Unchecked
 from iachygiene.parse.dockerfile import Dockerfile, load
 from iachygiene.parse.runs import CheckedScripts, Remark, Replacement, RunScript, run_scripts
 from iachygiene.parse.script import Text
@@ -23,13 +23,15 @@ from iachygiene.wrap.terraform import in_threads, status_of
 if TYPE_CHECKING:
     from iachygiene.files import Tree
 
-Unit: TypeAlias = CheckedScripts | ToolStatus
+Unit: TypeAlias = CheckedScripts | ToolStatus | Unchecked
 
 CHECK = "shellcheck"
 TIMEOUT = 60.0
 """Seconds for one batch."""
 BATCH = 2_000
 """Scripts that one process reads at most."""
+MAX_SCRIPTS = 2_000
+"""Scripts of one Dockerfile; reading so many takes seconds."""
 WORTHWHILE = 100
 """Scripts above which a second process pays."""
 
@@ -76,9 +78,14 @@ def units(jobs: Sequence[Job], tree: Tree, settings: Mapping[str, Any]) -> Itera
     origins: dict[str, list[Origin]] = {}
     count = 0
     for job in jobs:
-        for path, script in _scripts(job, tree):
+        scripts = list(_scripts(job, tree))
+        if len(scripts) > MAX_SCRIPTS:
+            detail = f"{len(scripts):,} scripts, over {MAX_SCRIPTS:,} are not given to shellcheck"
+            yield Unchecked(job.paths[0], "size", detail)
+            continue
+        count += len(scripts)
+        for path, script in scripts:
             origins.setdefault(_source(script), []).append(Origin(path, script))
-            count += 1
     sources = list(origins)
     said, runs = _check(sources, program, tree.root, settings.get("timeout") or TIMEOUT)
     found: dict[str, list[Remark]] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from iachygiene.model import Edit, Findings, Fix, Severity, at
 from iachygiene.parse.dockerfile import Command, Dockerfile, Run
 from iachygiene.rule import rule
-from iachygiene.rules.dockerfile.runs import every_use, insertion, runs_that_matter, unpinned
+from iachygiene.rules.dockerfile.runs import insertion, runs_that_matter, unpinned
 
 _LISTS = "/var/lib/apt/lists"
 _BOTH = ("update", "install", "remove", "purge", "upgrade", "autoremove", "clean")
@@ -93,7 +93,7 @@ def unpinned_apt_package(dockerfile: Dockerfile) -> Findings:
         FROM debian:12
         RUN apt-get install -y -t bookworm-backports curl=7.88.1-10
     """
-    for use in every_use(dockerfile, "apt-get"):
+    for use in dockerfile.uses("apt-get"):
         if use.command.has("install"):
             packages = use.command.plain_without(("t", "target-release"))
             loose = [
@@ -139,7 +139,7 @@ def apt_install_without_yes(dockerfile: Dockerfile) -> Findings:
         FROM debian:12
         RUN apt-get install -q=2 curl=7.88.1-10
     """
-    for use in every_use(dockerfile, "apt-get"):
+    for use in dockerfile.uses("apt-get"):
         command = use.command
         answered = (
             command.has_flag("y", "yes", "qq", "assume-yes")
@@ -164,6 +164,9 @@ def apt_recommends_installed(dockerfile: Dockerfile) -> Findings:
     Bad:
         FROM debian:12
         RUN apt-get install -y curl=7.88.1-10
+    Fixed:
+        FROM debian:12
+        RUN apt-get install --no-install-recommends -y curl=7.88.1-10
     Bad: only the word "false" is understood by everyone
         FROM debian:12
         RUN apt-get install -y -o APT::Install-Recommends=0 curl=7.88.1-10
@@ -174,7 +177,7 @@ def apt_recommends_installed(dockerfile: Dockerfile) -> Findings:
         FROM debian:12
         RUN apt-get install -y -o APT::Install-Recommends=false curl=7.88.1-10
     """
-    for use in every_use(dockerfile, "apt-get"):
+    for use in dockerfile.uses("apt-get"):
         without = use.command.has_flag("no-install-recommends")
         if use.command.has("install") and not (
             without or use.command.has("APT::Install-Recommends=false")
@@ -208,7 +211,7 @@ def apt_command(dockerfile: Dockerfile) -> Findings:
         FROM debian:12
         RUN bash -c "apt moo"
     """
-    for use in every_use(dockerfile, "apt"):
+    for use in dockerfile.uses("apt"):
         word, first = use.command.name_word, next(iter(use.command.plain), None)
         fix = None
         if first is not None and first.text in _BOTH and use.run.exec_form is None:

@@ -7,13 +7,10 @@ from collections.abc import Iterator
 from itertools import dropwhile
 
 from iachygiene.model import Findings, Severity, at
-from iachygiene.parse.dockerfile import Command, Dockerfile, Run, Variables, Word
+from iachygiene.parse.dockerfile import Command, Dockerfile, Run, Use, Variables, Word
 from iachygiene.rule import rule
 from iachygiene.rules.dockerfile.runs import (
     StageNames,
-    Use,
-    every_run,
-    every_use,
     first_index,
     insertion,
     own_and_onbuild,
@@ -75,7 +72,7 @@ def unpinned_pip_package(dockerfile: Dockerfile) -> Findings:
         FROM python:3.13
         RUN pip install --no-cache-dir --index-url https://example.com/simple django==5.1.4
     """
-    for run, where in every_run(dockerfile):
+    for run, where in dockerfile.runs:
         for command in run.script.commands:
             given = command.has("-r", "--requirement", ".") or command.has_flag("c", "constraint")
             if _is_pip_install(command) and not given:
@@ -207,7 +204,7 @@ def unpinned_npm_package(dockerfile: Dockerfile) -> Findings:
         FROM node:22
         RUN npm install --registry https://example.com typescript@5.7.2
     """
-    for use in every_use(dockerfile, "npm"):
+    for use in dockerfile.uses("npm"):
         words = use.command.plain_without(("loglevel", "registry"))
         if words and words[0].text == "install":
             words = list(dropwhile(lambda word: word.text == "install", words))
@@ -247,7 +244,7 @@ def unpinned_gem(dockerfile: Dockerfile) -> Findings:
         FROM ruby:3.3
         RUN gem install bundler --version=2.5.23
     """
-    for use in every_use(dockerfile, "gem"):
+    for use in dockerfile.uses("gem"):
         words = use.command.arguments
         pinned = any(word.text.startswith("--version=") for word in words)
         if use.command.has("install", "i") and not (pinned or use.command.has("-v", "--version")):
@@ -332,7 +329,7 @@ def unpinned_go_package(dockerfile: Dockerfile) -> Findings:
         FROM golang:1.23
         RUN go build example.com/tool
     """
-    for run, where in every_run(dockerfile):
+    for run, where in dockerfile.runs:
         commands = run.script.named("go")
         runs = [command for command in commands if command.has("run")]
         for command in runs or commands:

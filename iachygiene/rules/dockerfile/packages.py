@@ -5,7 +5,7 @@ from __future__ import annotations
 from iachygiene.model import Findings, Severity, at
 from iachygiene.parse.dockerfile import Dockerfile
 from iachygiene.rule import rule
-from iachygiene.rules.dockerfile.runs import every_run, every_use, insertion, uncleaned, unpinned
+from iachygiene.rules.dockerfile.runs import insertion, uncleaned, unpinned
 
 _ASKING = ("install", "in", "remove", "rm", "source-install", "si", "patch")
 _UPGRADES = ("dist-upgrade", "dup")
@@ -37,7 +37,7 @@ def unpinned_apk_package(dockerfile: Dockerfile) -> Findings:
         FROM alpine:3.20
         RUN apk add --no-cache --virtual .build gcc=13.2.1_git20240309-r0
     """
-    for use in every_use(dockerfile, "apk"):
+    for use in dockerfile.uses("apk"):
         if use.command.has("add"):
             packages = use.command.plain_without(("t", "virtual", "repository", "X"))
             loose = [
@@ -73,7 +73,7 @@ def apk_cache_kept(dockerfile: Dockerfile) -> Findings:
         FROM alpine:3.20
         RUN --mount=type=cache,target=/var/cache/apk apk add curl=8.12.1-r0
     """
-    for use in every_use(dockerfile, "apk"):
+    for use in dockerfile.uses("apk"):
         command = use.command
         kept = command.has("add") and not command.has_flag("no-cache")
         if kept and not use.run.caches("/var/cache/apk"):
@@ -107,7 +107,7 @@ def interactive_zypper(dockerfile: Dockerfile) -> Findings:
         FROM opensuse/leap:15.6
         RUN zypper refresh
     """
-    for use in every_use(dockerfile, "zypper"):
+    for use in dockerfile.uses("zypper"):
         answered = use.command.has_flag("non-interactive", "n", "no-confirm", "y")
         if use.command.has(*_ASKING) and not answered:
             fix = insertion(use, "install", "-y") or insertion(use, "in", "-y")
@@ -133,7 +133,7 @@ def zypper_dist_upgrade(dockerfile: Dockerfile) -> Findings:
         FROM opensuse/leap:15.6
         RUN zypper -n install httpd=2.4.58
     """
-    for use in every_use(dockerfile, "zypper"):
+    for use in dockerfile.uses("zypper"):
         word = next((one for one in use.command.arguments if one.text in _UPGRADES), None)
         if word is not None:
             why = f'"zypper {word.text}" upgrades the distribution'
@@ -163,7 +163,7 @@ def zypper_cache_kept(dockerfile: Dockerfile) -> Findings:
         FROM opensuse/leap:15.6
         RUN --mount=type=cache,target=/var/cache/zypp zypper -n install httpd=2.4.58
     """
-    for run, where in every_run(dockerfile):
+    for run, where in dockerfile.runs:
         commands = run.script.commands
         install = uncleaned(
             commands,
@@ -191,7 +191,7 @@ def unpinned_zypper_package(dockerfile: Dockerfile) -> Findings:
         FROM opensuse/leap:15.6
         RUN zypper -n in /tmp/tool.rpm && zypper clean
     """
-    for use in every_use(dockerfile, "zypper"):
+    for use in dockerfile.uses("zypper"):
         if use.command.has("install", "in"):
             loose = [
                 word

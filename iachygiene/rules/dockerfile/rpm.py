@@ -6,13 +6,10 @@ import re
 from collections.abc import Collection, Iterator
 
 from iachygiene.model import Finding, Findings, Severity, at
-from iachygiene.parse.dockerfile import Dockerfile, Run, Variables
+from iachygiene.parse.dockerfile import Dockerfile, Run, Use, Variables
 from iachygiene.rule import rule
 from iachygiene.rules.dockerfile.runs import (
     StageNames,
-    Use,
-    every_run,
-    every_use,
     insertion,
     own_and_onbuild,
     uncleaned,
@@ -50,7 +47,7 @@ def yum_install_without_yes(dockerfile: Dockerfile) -> Findings:
         FROM centos:7
         RUN yum install --assumeyes httpd-2.4.6 && yum clean all
     """
-    for use in every_use(dockerfile, "yum"):
+    for use in dockerfile.uses("yum"):
         yield from _asking(use)
 
 
@@ -77,7 +74,7 @@ def dnf_install_without_yes(dockerfile: Dockerfile) -> Findings:
         FROM photon:5.0
         RUN tdnf install httpd-2.4.62
     """
-    for use in every_use(dockerfile, *_DNF):
+    for use in dockerfile.uses(*_DNF):
         yield from _asking(use)
 
 
@@ -109,7 +106,7 @@ def yum_cache_kept(dockerfile: Dockerfile) -> Findings:
         FROM centos:7
         RUN yum install -y httpd-2.4.6 && rm -rf /var/cache/yum/*
     """
-    for run, where in every_run(dockerfile):
+    for run, where in dockerfile.runs:
         commands = run.script.commands
         install = uncleaned(
             commands,
@@ -152,7 +149,7 @@ def dnf_cache_kept(dockerfile: Dockerfile) -> Findings:
         FROM fedora:41
         RUN --mount=type=cache,target=/var/cache/libdnf5 dnf install -y httpd-2.4.62
     """
-    for run, where in every_run(dockerfile):
+    for run, where in dockerfile.runs:
         commands = run.script.commands
         if run.caches("/var/cache/libdnf5") or run.caches(".cache/libdnf5"):
             continue

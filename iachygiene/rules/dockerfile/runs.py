@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from iachygiene.model import Edit, Finding, Fix, Span, at
 from iachygiene.parse.dockerfile import (
@@ -14,18 +13,11 @@ from iachygiene.parse.dockerfile import (
     Onbuild,
     Run,
     Stage,
+    Use,
     Word,
 )
 
 _SHOWN = 4
-
-
-class Use(NamedTuple):
-    """A command, its RUN, and the stage as people call it."""
-
-    command: Command
-    run: Run
-    object: str
 
 
 def own_and_onbuild(
@@ -43,22 +35,6 @@ def own_and_onbuild(
             triggers.append((one.trigger, one.object))
         own.append((one, one.object))
     return own, triggers
-
-
-def every_run(dockerfile: Dockerfile) -> Iterator[tuple[Run, str]]:
-    """Every RUN with its stage, those of ONBUILD included."""
-    for one in dockerfile.instructions:
-        inner = one.trigger if isinstance(one, Onbuild) else one
-        if isinstance(inner, Run):
-            yield inner, one.object
-
-
-def every_use(dockerfile: Dockerfile, *names: str) -> Iterator[Use]:
-    """Every command of one of the names, those of ONBUILD included."""
-    for run, where in every_run(dockerfile):
-        for command in run.script.commands:
-            if command.name in names:
-                yield Use(command, run, where)
 
 
 def runs_that_matter(dockerfile: Dockerfile) -> Iterator[tuple[Run, str]]:

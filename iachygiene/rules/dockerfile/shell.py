@@ -9,7 +9,7 @@ from iachygiene.parse.dockerfile import Command, Dockerfile, From, Instruction, 
 from iachygiene.parse.script import Text
 from iachygiene.parse.shell import parse_shell
 from iachygiene.rule import rule
-from iachygiene.rules.dockerfile.runs import every_use, insertion, own_and_onbuild
+from iachygiene.rules.dockerfile.runs import insertion, own_and_onbuild
 
 _USELESS = ("free", "kill", "mount", "ps", "service", "shutdown", "ssh", "top", "vim")
 _QUIET = ("progress", "q", "quiet", "o", "output-file", "a", "append-output", "no-verbose")
@@ -38,7 +38,7 @@ def command_useless_in_container(dockerfile: Dockerfile) -> Findings:
         FROM debian:12
         RUN echo mount
     """
-    for use in every_use(dockerfile, *_USELESS):
+    for use in dockerfile.uses(*_USELESS):
         yield at(use.command, f'"{use.command.name}" is of no use in a build', object=use.object)
 
 
@@ -97,7 +97,7 @@ def sudo_in_run(dockerfile: Dockerfile) -> Findings:
         FROM debian:12
         RUN bash -c "sudo -V"
     """
-    for use in every_use(dockerfile, "sudo"):
+    for use in dockerfile.uses("sudo"):
         yield at(use.command, '"sudo" is used in a build', object=use.object)
 
 
@@ -134,7 +134,7 @@ def useradd_large_uid(dockerfile: Dockerfile) -> Findings:
         FROM alpine:3.20
         RUN adduser -D -u 123456 app
     """
-    for use in every_use(dockerfile, "useradd"):
+    for use in dockerfile.uses("useradd"):
         if not use.command.has_flag("l", "no-log-init"):
             for option, value in pairwise(use.command.arguments):
                 if _is_user_number(option.text) and len(value.text) > 5:
@@ -154,12 +154,16 @@ def _is_user_number(option: str) -> bool:
 def wget_progress_output(dockerfile: Dockerfile) -> Findings:
     """A download by wget prints a progress bar into the log of a build.
 
-    A large download adds thousands of lines that hide what went wrong.
+    A large download adds thousands of lines that hide what went wrong. The fix needs
+    `--unsafe-fixes`: the wget of BusyBox, as in Alpine, does not know the option.
     https://www.gnu.org/software/wget/manual/wget.html#Download-Options
 
     Bad:
         FROM debian:12
         RUN wget https://example.com/tool.tgz
+    Fixed:
+        FROM debian:12
+        RUN wget --progress=dot:giga https://example.com/tool.tgz
     Bad: a name for the file changes nothing
         FROM debian:12
         RUN wget -O tool.tgz https://example.com/tool.tgz
@@ -176,9 +180,10 @@ def wget_progress_output(dockerfile: Dockerfile) -> Findings:
         FROM debian:12
         RUN wget -o wget.log https://example.com/tool.tgz
     """
-    for use in every_use(dockerfile, "wget"):
+    for use in dockerfile.uses("wget"):
         if not use.command.has_flag(*_QUIET) and not use.command.has("-nv"):
-            yield at(use.command, '"wget" prints its progress', object=use.object)
+            fix = insertion(use, "wget", "--progress=dot:giga", safe=False)
+            yield at(use.command, '"wget" prints its progress', object=use.object, fix=fix)
 
 
 @rule("DF4001", Dockerfile, Severity.WARNING, aliases=("hadolint:DL4001", "trivy:DS-0014"))
@@ -243,7 +248,7 @@ def bin_sh_relinked(dockerfile: Dockerfile) -> Findings:
         FROM debian:12
         RUN ln -s /bin/bash /usr/local/bin/sh
     """
-    for use in every_use(dockerfile, "ln"):
+    for use in dockerfile.uses("ln"):
         word = next((word for word in use.command.arguments if word.text == "/bin/sh"), None)
         if word is not None:
             yield at(word, '"/bin/sh" is linked', object=use.object)
