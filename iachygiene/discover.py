@@ -44,7 +44,7 @@ KINDS: Sequence[Kind] = (
     Kind(
         "dockerfile",
         r"(^|/)([Dd]ocker|[Cc]ontainer)file([._-][^/]*)?$|\.([Dd]ocker|[Cc]ontainer)file$",
-        "own",
+        "file",
     ),
     Kind("dockerfile", r"\.dockerignore$", "", "beside"),
     Kind("compose", r"(^|/)(docker-)?compose[^/]*\.ya?ml$", "own"),

@@ -9,8 +9,7 @@ from __future__ import annotations
 import posixpath
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from posixpath import dirname
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iachygiene.image import ImageRef, parse_image
@@ -60,7 +59,6 @@ __all__ = [
     "comments",
     "expand",
     "facts",
-    "group",
     "load",
 ]
 
@@ -78,7 +76,6 @@ _RESUMES = re.compile(
     r"(?:FROM|RUN|CMD|LABEL|EXPOSE|ENV|ADD|COPY|ENTRYPOINT|VOLUME|USER|WORKDIR|ARG|ONBUILD"
     r"|STOPSIGNAL|HEALTHCHECK|SHELL)[ \t]"
 )
-_COMPOSE = re.compile(r"(?:^|/)(?:docker-)?compose[^/]*\.ya?ml$")
 _STAGE_PRAGMA = re.compile(r"#[ \t]*hadolint[ \t]+stage[ \t]+ignore[ \t]*=")
 _VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?:(:?[-+])([^{}]*))?\})", re.ASCII)
 
@@ -267,13 +264,11 @@ class Dockerfile:
     `escape` is the character that continues lines. `comments` are the places of whole-line
     comments, those inside instructions included. `label_schema` maps the labels that the
     configuration asks for to what they hold; `strict_labels` says that there are no others.
-    `contexts` and `targets` are those that Compose files build it with.
     """
 
     __slots__ = (
         *("_context", "_ran", "_runs", "_tree", "_uses", "comments", "directives", "escape"),
-        *("contexts", "file", "instructions", "label_schema", "path", "preamble", "stages"),
-        *("strict_labels", "targets"),
+        *("file", "instructions", "label_schema", "path", "preamble", "stages", "strict_labels"),
     )
 
     def __init__(self, file: SourceFile, tree: Tree, settings: Mapping[str, Any]) -> None:
@@ -287,8 +282,6 @@ class Dockerfile:
         self.comments: list[Span] = []
         self.label_schema: Mapping[str, str] = settings.get("label-schema") or {}
         self.strict_labels = bool(settings.get("strict-labels"))
-        self.contexts: Sequence[str] = settings.get("contexts") or ()
-        self.targets: Sequence[str] = settings.get("targets") or ()
         self._tree = tree
         self._context: list[BuildContext | None] = []
         self._ran: dict[str, list[tuple[int, Ran]]] | None = None
@@ -398,34 +391,6 @@ def expand(text: str, variables: Mapping[str, str | None]) -> str | None:
     out.append(text[here:])
     result = "".join(out)
     return None if "$" in "".join(out[::2]) else result
-
-
-def group(paths: Iterable[str], tree: Tree, settings: Mapping[str, Any]) -> list[Job]:
-    """One job a file, told in `contexts` and `targets` how Compose files build it."""
-    jobs = [Job("dockerfile", dirname(path), (path,), settings) for path in paths]
-    composes = sorted(path for path in tree.listed if _COMPOSE.search(path))
-    if not composes:
-        return jobs
-    from iachygiene.parse.compose_builds import builds
-
-    contexts: dict[str, set[str]] = {}
-    targets: dict[str, set[str]] = {}
-    for path in composes:
-        for order in builds(path, tree):
-            contexts.setdefault(order.dockerfile, set()).add(order.context)
-            targets.setdefault(order.dockerfile, set()).update(filter(None, (order.target,)))
-    return [
-        job._replace(
-            settings={
-                **settings,
-                "contexts": sorted(contexts[job.paths[0]]),
-                "targets": sorted(targets[job.paths[0]]),
-            }
-        )
-        if job.paths[0] in contexts
-        else job
-        for job in jobs
-    ]
 
 
 def load(job: Job, tree: Tree) -> Iterator[Dockerfile | Trouble]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from iachygiene.model import Broken, Location, SourceFile, Span
@@ -146,10 +145,9 @@ class BuildContext:
 
 
 def find_context(dockerfile: Dockerfile, tree: Tree) -> BuildContext | None:
-    """What a Compose file gives as the context, or the nearest directory with all sources.
+    """The nearest directory, upward from the Dockerfile's own, that has all literal sources.
 
-    That is looked for upward from the Dockerfile's own. Of several contexts that Compose files
-    give, it is the first that has them. None where no directory has them.
+    None where no directory has them.
     """
     from iachygiene.parse.dockerfile import Copy
 
@@ -160,27 +158,14 @@ def find_context(dockerfile: Dockerfile, tree: Tree) -> BuildContext | None:
         for word in instruction.context_sources
         if not re.search(r"[*?\[$\\]", word.text)
     ]
-    given = dockerfile.contexts
-    if len(given) == 1:
-        return BuildContext(given[0], dockerfile.path, tree)
-    for directory in given:
-        context = BuildContext(directory, dockerfile.path, tree)
-        if _has(context, sources):
-            return context
-    if given:
-        return None
     directory = posixpath.dirname(dockerfile.path)
     while True:
         context = BuildContext(directory, dockerfile.path, tree)
-        if _has(context, sources):
+        if all(source.startswith("..") or context.exists(source) for source in sources):
             return context
         if not directory:
             return None
         directory = posixpath.dirname(directory)
-
-
-def _has(context: BuildContext, sources: Iterable[str]) -> bool:
-    return all(source.startswith("..") or context.exists(source) for source in sources)
 
 
 def clean(path: str) -> str:

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from iachygiene.files import Tree
 from iachygiene.model import SourceFile
-from iachygiene.parse.dockerfile import Dockerfile, group, load
 from iachygiene.parse.dockerignore import BuildContext, IgnoreFile, read_ignore_file
 
 
@@ -125,64 +124,3 @@ def test_time_is_bounded_by_the_product_of_pattern_and_path() -> None:
     started = time.process_time()
     assert not ignore.ignores("a" * 2_000)
     assert time.process_time() - started < 2
-
-
-COMPOSE = "services:\n  web:\n    build: {build}\n"
-
-
-def context_of(root: Path, files: dict[str, str]) -> tuple[str | None, list[str]]:
-    """The context of docker/Dockerfile, and the targets that are built of it."""
-    for name, text in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
-    listed = frozenset(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
-    tree = Tree(str(root), listed=listed)
-    (job,) = group(["docker/Dockerfile"], tree, {})
-    (unit,) = load(job, tree)
-    assert isinstance(unit, Dockerfile)
-    return unit.context.directory if unit.context else None, list(unit.targets)
-
-
-@pytest.mark.parametrize(
-    ("build", "context"),
-    [
-        ("{context: ., dockerfile: docker/Dockerfile}", ""),
-        ("{context: app, dockerfile: ../docker/Dockerfile}", "app"),
-        ("./docker", "docker"),
-        ("{context: $DIR, dockerfile: docker/Dockerfile}", "docker"),
-        ("{context: 'https://example.com/x.git'}", "docker"),
-        ("{context: docker, dockerfile_inline: FROM a}", "docker"),
-        ("[docker]", "docker"),
-        ("other", "docker"),
-    ],
-)
-def test_a_compose_file_says_what_the_context_is(build: str, context: str, tmp_path: Path) -> None:
-    files = {
-        "docker/Dockerfile": "FROM a:1\nCOPY x /y\n",
-        "docker/x": "",
-        "app/y": "",
-        "compose.yaml": COMPOSE.format(build=build),
-    }
-    assert context_of(tmp_path, files) == (context, [])
-
-
-def test_of_several_contexts_the_one_that_has_the_sources_is_taken(tmp_path: Path) -> None:
-    build = "{{context: {0}, dockerfile: ../docker/Dockerfile, target: {0}t}}"
-    files = {
-        "docker/Dockerfile": "FROM a:1\nCOPY x /y\n",
-        "one/a": "",
-        "two/x": "",
-        "compose.yaml": COMPOSE.format(build=build.format("one")),
-        "deploy/docker-compose.prod.yml": COMPOSE.format(
-            build="{context: ../two, dockerfile: ../docker/Dockerfile, target: prod}"
-        ),
-    }
-    assert context_of(tmp_path, files) == ("two", ["onet", "prod"])
-    (tmp_path / "two" / "x").unlink()
-    assert context_of(tmp_path, {})[0] is None
-
-
-@pytest.mark.parametrize("text", ["", "services:\n", "build: [\n", "services: {web: build}\n"])
-def test_a_compose_file_without_builds_changes_nothing(text: str, tmp_path: Path) -> None:
-    files = {"docker/Dockerfile": "FROM a:1\nCOPY x /y\n", "x": "", "compose.yaml": text}
-    assert context_of(tmp_path, files) == ("", [])
