@@ -34,6 +34,7 @@ from iachygiene.parse.shell import MAX_NESTING, TOO_DEEP
 
 if TYPE_CHECKING:
     from iachygiene.files import Tree
+    from iachygiene.parse.builds import Use
     from iachygiene.parse.dockerignore import BuildContext
     from iachygiene.parse.project import StageFact
 
@@ -258,7 +259,7 @@ class Dockerfile:
     """
 
     __slots__ = (
-        *("_context", "_ran", "_tree", "comments", "directives", "escape", "file"),
+        *("_context", "_ran", "_uses", "_tree", "comments", "directives", "escape", "file"),
         *("instructions", "label_schema", "path", "preamble", "stages", "strict_labels"),
     )
 
@@ -275,6 +276,7 @@ class Dockerfile:
         self.strict_labels = bool(settings.get("strict-labels"))
         self._tree = tree
         self._context: list[BuildContext | None] = []
+        self._uses: list[Use] | None = None
         self._ran: dict[str, list[tuple[int, Ran]]] | None = None
 
     @property
@@ -310,6 +312,15 @@ class Dockerfile:
             for run in stage.runs:
                 for command in () if _is_foreign(run) else run.script.commands:
                     yield Ran(stage, run, command)
+
+    @property
+    def uses(self) -> list[Use]:
+        """The Compose services that build the file."""
+        if self._uses is None:
+            from iachygiene.parse.builds import uses_of
+
+            self._uses = uses_of(self.path, self._tree)
+        return self._uses
 
     @property
     def context(self) -> BuildContext | None:

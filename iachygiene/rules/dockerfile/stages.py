@@ -129,7 +129,8 @@ def _referred(dockerfile: Dockerfile) -> tuple[set[str], list[re.Pattern[str]]]:
 
 
 def _selected(dockerfile: Dockerfile) -> Iterator[str]:
-    """Targets that files beside the Dockerfile or in the context name."""
+    """Targets that Compose and other files beside the Dockerfile or in the context name."""
+    yield from (use.target.lower() for use in dockerfile.uses)
     context = dockerfile.context
     if context is None:
         return
