@@ -34,6 +34,7 @@ from iachygiene.parse.shell import MAX_NESTING, TOO_DEEP
 
 if TYPE_CHECKING:
     from iachygiene.files import Tree
+    from iachygiene.parse.builds import Build
     from iachygiene.parse.dockerignore import BuildContext
     from iachygiene.parse.project import StageFact
 
@@ -267,8 +268,9 @@ class Dockerfile:
     """
 
     __slots__ = (
-        *("_context", "_ran", "_runs", "_tree", "_uses", "comments", "directives", "escape"),
-        *("file", "instructions", "label_schema", "path", "preamble", "stages", "strict_labels"),
+        *("_builds", "_context", "_ran", "_runs", "_tree", "_uses", "comments", "directives"),
+        *("escape", "file", "instructions", "label_schema", "path", "preamble", "stages"),
+        "strict_labels",
     )
 
     def __init__(self, file: SourceFile, tree: Tree, settings: Mapping[str, Any]) -> None:
@@ -284,6 +286,7 @@ class Dockerfile:
         self.strict_labels = bool(settings.get("strict-labels"))
         self._tree = tree
         self._context: list[BuildContext | None] = []
+        self._builds: list[Build] | None = None
         self._ran: dict[str, list[tuple[int, Ran]]] | None = None
         self._runs: list[tuple[Run, str]] | None = None
         self._uses: dict[str, list[Use]] | None = None
@@ -344,6 +347,15 @@ class Dockerfile:
         if len(found) < 2:
             return found[0] if found else []
         return sorted((use for uses in found for use in uses), key=_place)
+
+    @property
+    def builds(self) -> list[Build]:
+        """The Compose services that build the file."""
+        if self._builds is None:
+            from iachygiene.parse.builds import builds_of
+
+            self._builds = builds_of(self.path, self._tree)
+        return self._builds
 
     @property
     def context(self) -> BuildContext | None:

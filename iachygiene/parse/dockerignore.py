@@ -145,9 +145,10 @@ class BuildContext:
 
 
 def find_context(dockerfile: Dockerfile, tree: Tree) -> BuildContext | None:
-    """The nearest directory, upward from the Dockerfile's own, that has all literal sources.
+    """The context that a Compose file names, else the nearest directory that has all sources.
 
-    None where no directory has them.
+    That is looked for upward from the Dockerfile's own directory, by the literal sources; None
+    where no directory has them.
     """
     from iachygiene.parse.dockerfile import Copy
 
@@ -158,14 +159,24 @@ def find_context(dockerfile: Dockerfile, tree: Tree) -> BuildContext | None:
         for word in instruction.context_sources
         if not re.search(r"[*?\[$\\]", word.text)
     ]
+    named = [BuildContext(build.context, dockerfile.path, tree) for build in dockerfile.builds]
+    for context in named:
+        if _has_all(context, sources):
+            return context
+    if named:
+        return named[0]
     directory = posixpath.dirname(dockerfile.path)
     while True:
         context = BuildContext(directory, dockerfile.path, tree)
-        if all(source.startswith("..") or context.exists(source) for source in sources):
+        if _has_all(context, sources):
             return context
         if not directory:
             return None
         directory = posixpath.dirname(directory)
+
+
+def _has_all(context: BuildContext, sources: list[str]) -> bool:
+    return all(source.startswith("..") or context.exists(source) for source in sources)
 
 
 def clean(path: str) -> str:

@@ -291,6 +291,8 @@ def npm_install_not_ci(dockerfile: Dockerfile) -> Findings:
         FROM node:20
         RUN npm install --global
     """
+    if not dockerfile.ran("npm"):
+        return
     states: list[tuple[bool, bool]] = []
     for stage in dockerfile.stages:
         known, locked = states[stage.parent.index] if stage.parent else (False, False)

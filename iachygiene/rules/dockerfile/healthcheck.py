@@ -61,6 +61,17 @@ def healthcheck_missing(
     Good: a decision
         FROM nginx:1.27
         HEALTHCHECK NONE
+    Good: every service that is made from it has one
+        -- Dockerfile --
+        FROM python:3.12-slim
+        EXPOSE 8000
+        CMD ["python", "-m", "api"]
+        -- compose.yaml --
+        services:
+          api:
+            build: .
+            healthcheck:
+              test: ["CMD", "python", "-m", "api.health"]
     Good: a program for the command line
         FROM python:3.12-slim
         ENTRYPOINT ["python", "-m", "tool"]
@@ -83,6 +94,9 @@ def healthcheck_missing(
     base = stage.chain[-1].resolved
     has_command = stage.has_command or is_server(base)
     if not has_command or _is_side_stage(stage) or _is_bare(base.name):
+        return
+    uses = dockerfile.builds
+    if uses and all(use.watched for use in uses) and healthcheck != "always":
         return
     if healthcheck == "always" or is_service(stage):
         ports = ", ".join(word.text for word in stage.exposed_ports)

@@ -151,6 +151,8 @@ def lockfile_not_frozen(dockerfile: Dockerfile, *, compiled: bool = False) -> Fi
     """
     wanted = [name for name, tool in _TOOLS.items() if tool.by_default or compiled]
     found = dockerfile.ran("poetry", *wanted)
+    if not found:
+        return
     known = _Known(dockerfile)
     for ran in found:
         if ran.command.name == "poetry":

@@ -102,9 +102,10 @@ def _literal_sources(dockerfile: Dockerfile) -> Iterator[tuple[Copy, Word, str]]
 def copy_missing(dockerfile: Dockerfile) -> Findings:
     """A file is copied by name that the build context does not hold.
 
-    The build stops there. The context is the nearest directory, upward from the Dockerfile,
-    that holds what is copied; where none holds all of it, the Dockerfile's own is judged, if
-    it holds at least half. It is an info for what a build is likely to make (`dist`, `*.jar`).
+    The build stops there. The context is the one that a Compose file names, else the nearest
+    directory, upward from the Dockerfile, that holds what is copied; where none holds all of it,
+    the Dockerfile's own is judged, if it holds at least half. It is an info for what a build is
+    likely to make (`dist`, `*.jar`).
 
     Bad:
         -- Dockerfile --
@@ -116,6 +117,14 @@ def copy_missing(dockerfile: Dockerfile) -> Findings:
         console.log(1)
         -- settings.json --
         {}
+    Bad: it lies in another directory than the one that is sent
+        -- web/Dockerfile --
+        FROM nginx:1.27
+        COPY nginx.conf /etc/nginx/
+        -- web/nginx.conf --
+        events {}
+        -- compose.yaml --
+        services: {web: {build: {context: ., dockerfile: web/Dockerfile}}}
     Bad: only an info
         -- Dockerfile --
         FROM nginx:1.27
@@ -142,16 +151,15 @@ def copy_missing(dockerfile: Dockerfile) -> Findings:
         -- package.json --
         {"name": "web", "private": true}
     """
-    if dockerfile.context is not None:
-        return
-    context = dockerfile.own_directory
+    # A context that no Compose file names is one that holds everything.
+    context = dockerfile.context or dockerfile.own_directory
     sources = [
         (copy, word, path)
         for copy, word, path in _literal_sources(dockerfile)
         if path != "." and copy.flag("parents") is None
     ]
     missing = [one for one in sources if not context.exists(one[2])]
-    if len(missing) * 2 > len(sources):
+    if not dockerfile.builds and len(missing) * 2 > len(sources):
         return
     for copy, word, path in missing:
         made = _is_made(path)

@@ -129,7 +129,8 @@ def _referred(dockerfile: Dockerfile) -> tuple[set[str], list[re.Pattern[str]]]:
 
 
 def _selected(dockerfile: Dockerfile) -> Iterator[str]:
-    """Targets that files beside the Dockerfile or in the context name."""
+    """Targets that Compose and other files beside the Dockerfile or in the context name."""
+    yield from (build.target.lower() for build in dockerfile.builds)
     context = dockerfile.context
     if context is None:
         return

@@ -153,7 +153,7 @@ def tls_off_command(dockerfile: Dockerfile) -> Findings:
 
 def _shown(command: Command, word: Word) -> str:
     """The word, and the one before it where that is the name of the setting."""
-    if re.search("[a-z]{3}", word.text.replace("false", "")):
+    if word.text.lower() not in ("false", "0", "no"):
         return word.text
     words = command.words
     return f"{words[words.index(word) - 1].text} {word.text}"

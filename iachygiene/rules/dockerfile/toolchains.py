@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from iachygiene.image import ImageRef
 from iachygiene.model import Findings, Severity, at
 from iachygiene.parse.dockerfile import Command, Copy, Dockerfile, Run, Stage, Word
+from iachygiene.parse.dockerignore import BuildContext
 from iachygiene.rule import rule
 from iachygiene.rules.dockerfile.distributions import distribution
 from iachygiene.rules.dockerfile.installs import dependency_step
@@ -35,6 +36,8 @@ _COMPILES = {
     "pnpm": ("build",),
 }
 _STATIC = re.compile(r"\.(?:html?|css|js|json|jar|war|dll|md|txt|ya?ml|conf|sh|pem|crt)$")
+_C_IN_GO = re.compile(r'"(?:net|os/user|C|plugin)(?:/[\w/]+)?"')
+_READ_AT_MOST = 200
 _STATIC_DIRECTORIES = frozenset(("dist", "build", "public", "html", "static", "assets", "www"))
 
 
@@ -197,6 +200,17 @@ def musl_glibc_mix(dockerfile: Dockerfile) -> Findings:
         RUN CGO_ENABLED=0 go build -o /app .
         FROM alpine:3.22
         COPY --from=build /app /app
+    Good: nothing in it calls the C library
+        -- Dockerfile --
+        FROM golang:1.25 AS build
+        COPY main.go .
+        RUN go build -o /app main.go
+        FROM alpine:3.22
+        COPY --from=build /app /app
+        -- main.go --
+        package main
+        import "fmt"
+        func main() { fmt.Println("hello") }
     Good: both have musl
         FROM rust:1.90-alpine AS build
         RUN cargo build --release
@@ -223,6 +237,8 @@ def musl_glibc_mix(dockerfile: Dockerfile) -> Findings:
         if source.libc == target.libc:
             continue
         made = _linked(builder, one)
+        if made == "a Go program" and not _may_need_c(dockerfile.context):
+            continue
         if made and (target.libc or made == "a Go program"):
             where = target.libc or "no C library"
             yield at(
@@ -232,6 +248,18 @@ def musl_glibc_mix(dockerfile: Dockerfile) -> Findings:
                 severity=None if target.libc else Severity.INFO,
                 related=[builder.location.labelled("built here")],
             )
+
+
+def _may_need_c(context: BuildContext | None) -> bool:
+    """Whether Go sources, or what they require, may call the C library, as names of hosts do."""
+    if context is None:
+        return True
+    module = context.file("go.mod")
+    if module is not None and "require" in module.shown_text:
+        return True
+    sources = [path for path in context.files() if path.endswith(".go")][:_READ_AT_MOST]
+    texts = [file.shown_text for file in map(context.file, sources) if file is not None]
+    return not texts or any(map(_C_IN_GO.search, texts))
 
 
 def _linked(builder: Stage, copy: Copy) -> str:
