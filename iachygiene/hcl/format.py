@@ -579,12 +579,16 @@ class _Record(NamedTuple):
 
 
 class _Effect(NamedTuple):
-    """What a line does by the kinds of its tokens; `after` is None where it is refused."""
+    """What a line does by the kinds of its tokens; `after` is None where it is refused.
+
+    `rewrites` says that its content may change whatever its texts are.
+    """
 
     after: _State | None
     events: list[tuple[str, int]] = []  # noqa: RUF012 - never changed
     name: int = -1
     scope: int = 0
+    rewrites: bool = False
 
 
 _UNUSUAL = _Record(None, None)
@@ -595,11 +599,12 @@ _LONGEST = 2_000
 class _State:
     """A syntax state at the start of a line, with the lines already met in it."""
 
-    __slots__ = ("records", "runs", "stack", "state")
+    __slots__ = ("records", "runs", "stack", "state", "unfinished")
 
     def __init__(self, state: str, stack: str) -> None:
         self.state = state
         self.stack = stack
+        self.unfinished = _UNFINISHED.search(stack) is not None
         self.records: dict[str, _Record] = {}
         self.runs: dict[str, _Effect] = {}  # by kinds of tokens
 
@@ -620,18 +625,19 @@ class _State:
         after = effect.after
         if after is None:
             return _UNUSUAL
-        if _UNFINISHED.search(after.stack):
+        if after.unfinished:
             name = scan.heredoc_name(tokens.texts[-2]) if kinds[-2] == scan.HEREDOC else ""
             return _Record(None, None, until=name)
-        losses, edits = _rewrites(tokens, effect.events, fragment=True)
-        if losses or edits:
-            return _UNUSUAL
+        name = tokens.texts[effect.name] if effect.name >= 0 else ""
+        if effect.rewrites or name == "type":
+            losses, edits = _rewrites(tokens, effect.events, fragment=True)
+            if losses or edits:
+                return _UNUSUAL
         texts = tokens.texts[:-1]
         line = _line(kinds[:-1], texts)
         laid = " ".join([cell for cell in line[:3] if cell])
         if laid.split() != text.split() and scan.scan(laid).texts[:-1] != texts:
             return _UNUSUAL
-        name = tokens.texts[effect.name] if effect.name >= 0 else ""
         return _Record(line, after, name, effect.scope)
 
     def _run(self, kinds: str) -> _Effect:
@@ -642,7 +648,8 @@ class _State:
             return _Effect(None)
         after = _memory.state(run.state, "".join(run.stack))
         name, scope = _change(run.events)
-        effect = _Effect(after, run.events, name, scope)
+        rewrites = '"$' in kinds or any(event == syntax.OPENS for event, _ in run.events)
+        effect = _Effect(after, run.events, name, scope, rewrites)
         if len(kinds) <= 100:
             self.runs[kinds] = effect
         return effect
