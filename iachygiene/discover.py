@@ -202,6 +202,8 @@ def locate(paths: Sequence[str], start: str = ".", *, gitignore: bool = True) ->
     for path in real:
         inside = _relative(path, root) or ""
         (directories if os.path.isdir(path) else files).append(inside)
+        if is_archive(inside) and inside in files:
+            directories.append(inside)  # what its members are called begins with its name
     # What a link leads to is reported under its own path.
     targets = [_relative(os.path.realpath(path), root) for path in real if os.path.islink(path)]
     in_focus = frozenset((*files, *filter(None, targets)))
@@ -220,7 +222,7 @@ def _with_ignored(listing: Listing, root: str, focus: Focus) -> Listing:
     """The listing with directories that a person named though git ignores them."""
     paths = list(listing.paths)
     for top in focus.directories:
-        if not any(path.startswith(top + "/") for path in listing.paths):
+        if top not in focus.files and not any(path.startswith(top + "/") for path in listing.paths):
             paths += walk(root, top, gitignore=False)
     return listing._replace(paths=paths)
 
@@ -394,6 +396,8 @@ def discover(
         kind = kind_override(path) if kind_override else None
         if kind is None:
             kind = kind_by_name(path)
+            if kind is None and path in tree.explicit and is_archive(path):
+                kind = "npm"
             if kind == "yaml" or (kind is None and _explicit_json(tree, path)):
                 kind = _look_inside(tree, path, troubles, cache)
         if kind and kind != "skip" and (not kinds or kind in kinds):
@@ -409,6 +413,11 @@ def _with_explicit(tree: Tree, listing: Listing) -> Iterable[str]:
 
 def _in_skipped(path: str) -> bool:
     return not SKIPPED_DIRECTORIES.isdisjoint(path.split("/")[:-1])
+
+
+def is_archive(path: str) -> bool:
+    """Whether a name is that of a packed npm package; only what a person names is looked into."""
+    return path.lower().endswith((".tgz", ".tar.gz", ".tar"))
 
 
 def _explicit_json(tree: Tree, path: str) -> bool:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iachygiene.discover import Discovered, Focus, Listing, discover, is_touched, units_around
 from iachygiene.files import Stored, Tree
-from iachygiene.judge import Rules, Verdict, empty_verdict, judge, report_trouble
-from iachygiene.model import Job, Result, SourceFile, Span
+from iachygiene.judge import Rules, Verdict, empty_verdict, judge, judge_late, report_trouble
+from iachygiene.linking import elsewhere, links_of
+from iachygiene.model import Job, Result, SourceFile, Span, Unchecked
 from iachygiene.progress import Progress
 from iachygiene.settle import Settled, settle, sources_of, unjudged_files
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from iachygiene.baseline import Baseline, Matched
     from iachygiene.cache import Cache
     from iachygiene.config import Config
-
-_LINKED = frozenset(("compose", "dockerfile", "kubernetes"))
 
 
 class Options(NamedTuple):
@@ -31,7 +30,8 @@ class Options(NamedTuple):
     the clock's. `baselines` hold findings that are known. `added` are the lines that findings
     have to touch, by path, None for any. `deleted` are files that are gone: what was judged
     with them is in focus. `stored` and `closed` are those of the tree.
-    `cache` is the folder of verdicts of earlier runs, "" for none.
+    `cache` is the folder of verdicts of earlier runs, "" for none. `timeout` in seconds
+    bounds the judging, 0 for no bound: what is not done by then is not checked.
     """
 
     focus: Focus = Focus()
@@ -53,6 +53,7 @@ class Options(NamedTuple):
     stored: Stored | None = None
     closed: bool = False
     cache: str = ""
+    timeout: float = 0
 
 
 class Scan(NamedTuple):
@@ -103,7 +104,10 @@ def run(
     programs = Programs(tree, config, options)
     cache = _cache(tree, config, options)
     found = survey(tree, listing, config, options, programs.settings, cache)
-    rules.linking = rules.linking and any(job.kind == "compose" for job in found.jobs)
+    links = None
+    if rules.linking:
+        images = config.settings("project").get("images", {})
+        rules.linking, links = links_of(found.jobs, listing.paths, images)
     around = units_around(options.deleted, found.jobs)
     if around and options.focus != Focus():
         wider = options.focus._replace(files=options.focus.files | around)
@@ -112,8 +116,10 @@ def run(
     listed_at = perf_counter()
     programs.start(touched, rules)
     progress.say("checking", len(touched))
+    if options.timeout:
+        rules.deadline = started + options.timeout
     verdicts = _known_or_judged(touched, tree, rules, options.workers, progress, cache)
-    linked = _facts_elsewhere(found.jobs, touched, tree, rules, cache)
+    linked = _facts_elsewhere(found.jobs, touched, links, tree, rules, cache)
     if cache:
         cache.write(found.jobs)
     whole = _judge_tree(found, listing, tree, rules, options)
@@ -129,6 +135,7 @@ def run(
     def judge_again(changed: frozenset[str]) -> Result:
         for index, job in enumerate(touched):
             about = {one.location.path for one in verdicts[index].findings}
+            about.update(one.fix.path for one in verdicts[index].findings if one.fix)
             if not changed.isdisjoint(about.union(job.paths)):
                 verdicts[index] = judge(_built_in(job), tree, rules)
         # The built-in engine says anew what a program said of the format.
@@ -201,7 +208,9 @@ def judge_all(
         return judge_in_workers(jobs, tree, rules, count, progress)
     verdicts = []
     for job in jobs:
-        verdicts.append(judge(job, tree, rules, timeout=rules.config.unit_timeout))
+        late = rules.is_late
+        judged = judge_late(job) if late else judge(job, tree, rules, timeout=rules.unit_timeout)
+        verdicts.append(judged)
         progress.done += 1
     return verdicts
 
@@ -242,20 +251,27 @@ def _known_or_judged(
 def _facts_elsewhere(
     jobs: Sequence[Job],
     touched: Sequence[Job],
+    links: Job | None,
     tree: Tree,
     rules: Rules,
     cache: Cache | None,
 ) -> list[Verdict]:
     """The facts of jobs out of focus, where rules across languages have a use for them."""
-    if len(touched) == len(jobs) or not rules.linking:
+    if not rules.linking:
         return []
-    judged = {id(job) for job in touched}
-    wanted = [job for job in jobs if job.kind in _LINKED and id(job) not in judged]
+    wanted, complete = elsewhere(jobs, touched)
     known = cache.find(wanted, linking=True) if cache else [None] * len(wanted)
-    return [
+    found = [
         verdict or judge(job, tree, rules, facts_only=True)
         for job, verdict in zip(wanted, known, strict=True)
     ]
+    if links is not None:
+        found.append(judge(links, tree, rules, facts_only=True))
+    if not complete:
+        left_out = empty_verdict()
+        left_out.unchecked.append(Unchecked("", "size", "manifests not read for their facts"))
+        found.append(left_out)
+    return found
 
 
 def _judge_tree(

@@ -6,7 +6,8 @@ import errno
 import os
 import stat
 from collections.abc import Collection
-from typing import Protocol
+from io import BytesIO
+from typing import BinaryIO, Protocol
 
 from iachygiene.deceptive import deceptive
 from iachygiene.model import Broken, Location, SourceFile, Span, Trouble
@@ -208,6 +209,26 @@ class Tree:
             self.trace.answers["exists", path] = False
         else:
             self.trace.whole = False
+
+    def stream(self, path: str) -> BinaryIO:
+        """A regular file, open for reading; raises `Broken` where it cannot be had.
+
+        Links are followed. What is in the overlay is read from there.
+        """
+        if path in self.overlay:
+            return BytesIO(self.overlay[path])
+        if self.stored is not None and path in self.stored:
+            return BytesIO(self.stored.read(path) or b"")
+        if self.trace is not None:
+            self.trace.whole = False  # what is read piece by piece has no digest
+        try:
+            descriptor = os.open(self.absolute(path), _OPEN)
+            if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return os.fdopen(descriptor, "rb")
+            os.close(descriptor)
+        except OSError as error:
+            raise Broken(_unreadable(path, error)) from None
+        raise Broken(Trouble("unreadable", Location(path), "not a regular file"))
 
     def source(self, path: str) -> SourceFile:
         """A file for reports, as `read` decodes it but without its checks; raises `Broken`."""

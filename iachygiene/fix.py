@@ -41,6 +41,7 @@ def repair(
             one
             for one in result.findings
             if in_focus(one.location.path) and one.location.path not in bad
+            if not (one.fix and one.fix.path) or in_focus(one.fix.path)
         ]
         changed = apply(fixing, tree, unsafe=unsafe)
         if not changed:
@@ -65,7 +66,9 @@ def _put_back(path: str, before: Mapping[str, bytes], tree: Tree) -> None:
 
 
 def _broken_fix(path: str, findings: Iterable[Finding]) -> Crash:
-    rules = sorted({one.rule for one in findings if one.fix and one.location.path == path})
+    rules = sorted(
+        {one.rule for one in findings if one.fix and (one.fix.path or one.location.path) == path}
+    )
     return Crash(", ".join(rules), path, "the fix made a file that does not parse", "")
 
 
@@ -77,8 +80,9 @@ def apply(findings: Iterable[Finding], tree: Tree, *, unsafe: bool = False) -> f
     by_path: dict[str, list[Fix]] = defaultdict(list)
     for finding in findings:
         fix = finding.fix
-        if fix is not None and (fix.safe or unsafe) and may_be_written(finding.location.path, tree):
-            by_path[finding.location.path].append(fix)
+        path = (fix and fix.path) or finding.location.path
+        if fix is not None and (fix.safe or unsafe) and may_be_written(path, tree):
+            by_path[path].append(fix)
     changed = set()
     for path, fixes in by_path.items():
         try:

@@ -57,13 +57,28 @@ class Rules:
     """The enabled rules by the type of unit they judge, loaded a language at a time.
 
     `linking` says whether anything can link files of several languages: only then do the
-    units yield their facts.
+    units yield their facts. `deadline` is when the run has to end, by `perf_counter`, 0 for
+    never.
     """
 
     def __init__(self, config: Config, *, linking: bool = True) -> None:
         self.config = config
         self.linking = linking
+        self.deadline = 0.0
         self._tables: dict[str, dict[type, list[Rule]]] = {}
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the time of the whole run is up."""
+        return bool(self.deadline) and perf_counter() > self.deadline
+
+    @property
+    def unit_timeout(self) -> float:
+        """Seconds that one job may take, no more than the run has left."""
+        own = self.config.unit_timeout
+        if not self.deadline:
+            return own
+        return max(min(own, self.deadline - perf_counter()), 0.001)
 
     def of(self, language: str) -> dict[type, list[Rule]]:
         """Unit type to the enabled rules of one language."""
@@ -90,18 +105,29 @@ def judge(
         tree.trace = Trace()
     parser = import_module(f"iachygiene.parse.{job.kind}")
     try:
-        with _limit(timeout):
+        with _limit(time_limit(job, timeout)):
             _judge_units(job, tree, rules, parser, verdict, facts_only)
     except Broken as broken:
         report_trouble(broken.trouble, tree, rules, verdict)
     except _TookTooLong:
-        report_unfinished(job, f"judging took over {timeout:g} s", tree, rules, verdict)
+        report_unfinished(
+            job, f"judging took over {time_limit(job, timeout):g} s", tree, rules, verdict
+        )
     except Exception as error:
         verdict.crashes.append(_crash(f"parse.{job.kind}", job.paths[0], error))
     if tree.trace is not None:
         if tree.trace.whole:
             verdict.trace.extend(tree.trace.dump())
         tree.trace = None
+    return verdict
+
+
+def judge_late(job: Job) -> Verdict:
+    """The verdict of a job that the run has no time left for."""
+    verdict = empty_verdict()
+    verdict.unchecked.extend(
+        Unchecked(path, "timeout", "the time of the run was up") for path in job.paths
+    )
     return verdict
 
 
@@ -203,6 +229,12 @@ def _crash(rule: str, path: str, error: Exception) -> Crash:
 
     cause = f"{type(error).__name__}: {error}".splitlines()[0][:200]
     return Crash(rule, path, cause, "".join(format_exception(error)))
+
+
+def time_limit(job: Job, seconds: float) -> float:
+    """Seconds for a job: an archive is one unit however much is in it, and gets a minute."""
+    archive = job.kind == "npm" and not job.paths[0].endswith(".json")
+    return max(seconds, 60.0) if archive and seconds else seconds
 
 
 class _TookTooLong(BaseException):

@@ -170,6 +170,11 @@ SIZE = Value(
 )
 TEXT = Value("a text", {"type": "string"}, _text)
 TEXTS = _list_of(TEXT, "texts")
+TEXT_TABLE = Value(
+    "a table of texts",
+    {"type": "object", "additionalProperties": {"type": "string"}},
+    lambda value: isinstance(value, dict) and all(map(_text, value.values())),
+)
 WHOLE = Value(
     "a whole number",
     {"type": "integer"},
@@ -262,6 +267,11 @@ SETTINGS: Mapping[str, Mapping[str, Key]] = {
             "static",
             "judge kustomizations by their files, or by what kustomize or kubectl build of them",
         ),
+        "partial-objects": Key(
+            choice("partial", "whole"),
+            "partial",
+            "take what lacks parts for a part of an object, or judge it as other tools do",
+        ),
         "helm-values": Key(GLOBS, [], "more files of values for charts, relative to the chart"),
         "crd-paths": Key(GLOBS, [], "files with definitions of custom resources"),
     },
@@ -282,8 +292,13 @@ SETTINGS: Mapping[str, Mapping[str, Key]] = {
     },
     "compose": {},
     "terraform": {},
+    "project": {
+        "images": Key(
+            TEXT_TABLE, {}, "names of images and the Dockerfiles that they are built from"
+        ),
+    },
 }
-"""The tables that the rules of a kind share."""
+"""The tables that the rules of a kind share, and those across kinds."""
 
 OUTPUT_KEYS: Mapping[str, Key] = {
     "format": Key(choice(*FORMATS), "text", "what standard output gets"),

@@ -66,7 +66,7 @@ class Edit(NamedTuple):
 
 
 class Fix(NamedTuple):
-    """Edits of the finding's own file, applied all or none.
+    """Edits of one file, the finding's own unless `path` says otherwise, applied all or none.
 
     `keep_mark` is false where the byte order mark goes as well.
     """
@@ -75,6 +75,7 @@ class Fix(NamedTuple):
     edits: tuple[Edit, ...]
     safe: bool = True
     keep_mark: bool = True
+    path: str = ""
 
 
 class Finding(NamedTuple):

@@ -77,13 +77,16 @@ def _listed(text: str) -> frozenset[str]:
 
 
 def _hadolint(comment: Comment, text: str) -> Iterator[PeerSuppression]:
-    if not comment.text.lstrip().startswith("hadolint"):
+    here, end = comment.location.span
+    inside = comment.scope.start <= here < comment.scope.end
+    if inside or not comment.text.lstrip().startswith("hadolint"):
         return
     head, equals, tail = comment.text.partition("=")
     form = " ".join(head.split())
-    codes = _listed(tail.partition("#")[0])
-    if not equals or not codes or not all(_CODES.fullmatch(code) for code in codes):
+    words = [word.strip() for word in tail.partition("#")[0].split(",")]
+    if not equals or not all(_CODES.fullmatch(word) for word in words):
         return
+    codes = frozenset(words)
     found = PeerSuppression(comment.location, ("hadolint", "shellcheck"), codes, comment.scope)
     if form == "hadolint global ignore":
         yield found._replace(whole_file=True)
@@ -91,8 +94,8 @@ def _hadolint(comment: Comment, text: str) -> Iterator[PeerSuppression]:
         yield found
     elif form == "hadolint ignore":
         # Only the next physical line: a blank line or another comment between cancels it.
-        line_end = text.find("\n", comment.location.span.end)
-        if line_end != -1 and comment.reach.start == line_end + 1:
+        between = text[end : comment.reach.start].lstrip(" \t\r").removeprefix("\n")
+        if not between.strip(" \t"):
             yield found._replace(reach=comment.reach)
 
 

@@ -7,7 +7,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from iachygiene.judge import Rules, Verdict, empty_verdict, run_rule
-from iachygiene.model import WHOLE_FILE, Comment, Finding, Job, Location, ToolStatus, Unchecked
+from iachygiene.model import (
+    WHOLE_FILE,
+    Comment,
+    Finding,
+    Job,
+    Location,
+    Span,
+    ToolStatus,
+    Unchecked,
+)
 
 if TYPE_CHECKING:
     from threading import Thread
@@ -55,10 +64,12 @@ class Rendering:
             if (chart := chart_of(path, self.tree)) is not None
         }
         built = list(_built(jobs)) if self._asked else []
+        if self._asked and self._builder is None and _any_kustomization(jobs):
+            self._said.append(_no_builder(self.tree))
         if not charts and not built:
             return
         if jobs:
-            self._settings["definitions"] = jobs[0].settings.get("definitions", ())
+            self._settings["definitions"] = jobs[0].settings.get("definitions", {})
         from threading import Thread
 
         self._thread = Thread(target=self._run, args=(sorted(charts), built), daemon=True)
@@ -84,15 +95,14 @@ class Rendering:
             program = None if policy == "never" else HELM.find(tree.root, path=path)
             asked = {**self._settings, "policy": policy, "timeout": tool["timeout"]}
             yield from rendering.charts(charts, tree, program, asked)
-        if built:
+        if built and self._builder is not None:
             yield from rendering.kustomizations(built, tree, self._builder, self._settings)
 
     def finish(self, rules: Rules, verdict: Verdict) -> list[ToolStatus]:
         """Wait for the programs, judge what they made, and say how they ended."""
         statuses: list[ToolStatus] = []
-        if self._thread is None:
-            return statuses
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
         for unit in self._said:
             if isinstance(unit, ToolStatus):
                 statuses.append(unit)
@@ -119,6 +129,23 @@ class Rendering:
             verdict.seconds[name] += seconds
 
 
+def _any_kustomization(jobs: Iterable[Job]) -> bool:
+    from iachygiene.parse.kustomize import KUSTOMIZATIONS
+
+    return any(path.rpartition("/")[2] in KUSTOMIZATIONS for job in jobs for path in job.paths)
+
+
+def _no_builder(tree: Tree) -> ToolStatus:
+    from iachygiene.tools import KUSTOMIZE
+
+    missing = KUSTOMIZE.missing(tree.root)
+    detail = f"{missing.detail}; the files were judged as they are"
+    hint = 'install Kustomize or kubectl, or set kubernetes.kustomize = "static"'
+    return ToolStatus(
+        "kustomize", "kustomize build", "missing", detail=detail, hint=hint, required=True
+    )
+
+
 def _built(jobs: Iterable[Job]) -> Iterator[str]:
     """The kustomizations to build of these jobs, each once."""
     seen: set[str] = set()
@@ -141,7 +168,8 @@ def _annotations(comments: Iterable[Comment]) -> Iterator[Comment]:
     """The annotations among comments; they speak for all of their template."""
     for comment in comments:
         if comment.key:
-            yield comment._replace(location=_whole(comment.location), reach=WHOLE_FILE)
+            place = _whole(comment.location)
+            yield comment._replace(location=place, reach=Span(0, 1))
 
 
 def _whole(place: Location) -> Location:

@@ -35,6 +35,7 @@ EXAMPLE_NAMES: Mapping[str, str] = {
     "Manifest": "manifest.yaml",
     "ManifestSet": "manifest.yaml",
     "NpmPackage": "package.json",
+    "PackageJson": "package.json",
     "Suppression": "Dockerfile",
     "Trouble": "Dockerfile",
 }

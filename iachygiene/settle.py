@@ -107,11 +107,12 @@ def settle(
 
 
 def sources_of(
-    findings: Iterable[Finding], muted: Iterable[Muted], tree: Tree
+    findings: Sequence[Finding], muted: Sequence[Muted], tree: Tree
 ) -> dict[str, SourceFile]:
     """The files that findings stand in and speak of, as far as they can be read."""
     places = [finding.location for finding in findings]
     places += [place for finding in findings for place in finding.related]
+    places += [Location(one.fix.path) for one in findings if one.fix and one.fix.path]
     places += [one.finding.location for one in muted]
     places += [one.at for one in muted if one.at]
     sources: dict[str, SourceFile] = {}
@@ -173,18 +174,23 @@ def exit_code(result: Result, fail_on: Severity | None, *, strict: bool = False)
         for tool in result.tools
         if tool.required or strict
     )
-    if result.crashes or broken or absent or (strict and result.unchecked):
+    late = any(one.why == "timeout" for one in result.unchecked)
+    if result.crashes or broken or absent or late or (strict and result.unchecked):
         return 3
     return 3 if strict and not result.counts else 0
 
 
 def _judge_project(verdicts: Iterable[Verdict], rules: Rules) -> Verdict:
     verdict = empty_verdict()
-    facts = [fact for one in verdicts for fact in one.facts]
+    seen = list(verdicts)
+    facts = [fact for one in seen for fact in one.facts]
     if facts:
         from iachygiene.parse.project import Project
 
-        project = Project(facts)
+        unread = [
+            each.what for one in seen for each in one.unchecked if each.why in ("template", "size")
+        ]
+        project = Project(facts, unread)
         for rule in rules.of("project").get(Project, ()):
             run_rule(rule, project, "", rules.config, verdict)
     return verdict

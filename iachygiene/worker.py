@@ -13,7 +13,15 @@ from collections.abc import Iterator, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
 from iachygiene.files import Tree
-from iachygiene.judge import Rules, Verdict, empty_verdict, judge, report_unfinished
+from iachygiene.judge import (
+    Rules,
+    Verdict,
+    empty_verdict,
+    judge,
+    judge_late,
+    report_unfinished,
+    time_limit,
+)
 from iachygiene.model import (
     Comment,
     Crash,
@@ -72,6 +80,9 @@ def judge_in_workers(
             worker = _Worker(tree, rules)
             while (batch := waiting.get()) is not None:
                 for index in batch:
+                    if rules.is_late:
+                        verdicts[index] = judge_late(jobs[index])
+                        continue
                     worker, verdicts[index] = _asked_twice(worker, jobs[index], tree, rules)
                     progress.done += 1
             worker.stop()
@@ -151,7 +162,7 @@ class _Worker:
         from threading import Timer
 
         # The worker stops a slow rule itself; this is for what no timer in it can stop.
-        killer = Timer(self.timeout + GRACE, self.process.kill)
+        killer = Timer(time_limit(job, self.timeout) + GRACE, self.process.kill)
         killer.daemon = True
         killer.start()
         try:

@@ -345,3 +345,63 @@ def test_closed_streams_are_no_defect(tmp_path: Path) -> None:
             ["bash", "-c", f"{shell} {redirection}"], cwd=tmp_path, capture_output=True, check=False
         )
         assert done.returncode == 1, redirection
+
+
+def test_standard_input_is_checked_as_a_file(tmp_path: Path) -> None:
+    tmp_path.joinpath("web").mkdir()
+    command = [sys.executable, "-I", "-m", "iachygiene", "scan", "--stdin-filename"]
+    done = subprocess.run(
+        [*command, "web/Dockerfile", "-", "--format", "concise", "--select", "DF3006"],
+        cwd=tmp_path,
+        input="FROM debian\n",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stdout.startswith("web/Dockerfile:1:6: warning DF3006 ")
+    assert list(tmp_path.joinpath("web").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("-",), ("--stdin-filename", "Dockerfile"), ("--stdin-filename", "a", "-", "--fix")],
+)
+def test_standard_input_needs_a_name_and_is_not_fixed(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    command = [sys.executable, "-I", "-m", "iachygiene", "scan", *words]
+    done = subprocess.run(
+        command, cwd=tmp_path, input="", capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_what_is_not_done_in_time_is_not_checked(tmp_path: Path) -> None:
+    for number in range(30):
+        tmp_path.joinpath(f"Dockerfile.{number}").write_text("FROM debian:12\n" * 50)
+    command = [sys.executable, "-I", "-m", "iachygiene", "scan", "--no-cache", "--fail-on", "never"]
+    done = subprocess.run(
+        [*command, "--timeout", "0.0001", "--format", "json"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 3
+    report = json.loads(done.stdout)
+    assert not report["summary"]["complete"]
+    assert {one["why"] for one in report["files"]["skipped"]} == {"timeout"}
+
+
+def test_completion_offers_commands_and_codes(monkeypatch: pytest.MonkeyPatch) -> None:
+    command = [sys.executable, "-I", "-m", "iachygiene"]
+    script = subprocess.run(
+        [*command, "completion", "bash"], capture_output=True, text=True, check=True
+    ).stdout
+    assert "_IACHYGIENE_COMPLETE=bash_complete" in script
+    monkeypatch.setenv("_IACHYGIENE_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", "iachygiene scan --select DF300")
+    monkeypatch.setenv("COMP_CWORD", "3")
+    offered = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    assert "DF3006" in offered

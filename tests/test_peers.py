@@ -15,7 +15,7 @@ TEXT = "0123456789\nabcdefghij\nklmnopqrst\n"
 
 
 def said(text: str, *, honoured: tuple[str, ...] = (), key: str = "") -> list[PeerSuppression]:
-    comment = Comment(Location("f", Span(0, 10)), text, Span(11, 21), True, Span(0, 33), key)
+    comment = Comment(Location("f", Span(0, 10)), text, Span(11, 21), True, Span(11, 33), key)
     return list(read(comment, TEXT, honoured))
 
 
@@ -53,6 +53,7 @@ def test_form_of_each_peer_is_read(text: str, tool: str, codes: set[str] | None)
         " hadolint ignore=dl3006",
         " hadolint ignore=DL3006 because",
         " hadolint ignore=DL3006 DL3008",
+        " hadolint ignore=DL3006,",
         " hadolint ignores=DL3006",
         " shellcheck shell=sh",
         " dclint",
@@ -201,3 +202,32 @@ def test_checkov_speaks_for_the_block_it_stands_in(tmp_path: Path) -> None:
     )
     (found,) = read(skip, TEXT, ())
     assert found.reach == Span(11, 32)
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("FROM a:1\n# hadolint ignore=DL3004\nRUN sudo a\nRUN sudo b\n", [4]),
+        ("FROM a:1\n\t# hadolint ignore=DL3004\t\n  RUN sudo a\n", []),
+        ("FROM a:1\r\n# hadolint ignore=DL3004 \r\nRUN sudo a\r\n", []),
+        ("FROM a:1\n# hadolint ignore=DL3004\n\nRUN sudo a\n", [4]),
+        ("FROM a:1\n# hadolint ignore=DL3004\n# more\nRUN sudo a\n", [4]),
+        ("FROM a:1\n# hadolint ignore=DL3004\nRUN a \\\n && sudo a\n", []),
+        ("FROM a:1\nRUN a \\\n# hadolint ignore=DL3004\n && sudo a\n", [4]),
+        ("FROM a:1\nRUN a \\\n# hadolint global ignore=DL3004\n && sudo a\n", [4]),
+        ("FROM a:1\nRUN sudo a\n# hadolint global ignore=DL3004\n", []),
+        ("# hadolint stage ignore=DL3004\nFROM a:1\nRUN sudo a\nFROM b:1\nRUN sudo a\n", [5]),
+        ("FROM a:1\n# hadolint stage ignore=DL3004\nRUN a; \\\n sudo a\nRUN sudo a\n", [4]),
+        ("FROM a:1\n# hadolint stage ignore=DL3004\n\nRUN sudo a\nFROM b:1\nRUN sudo a\n", [6]),
+        (
+            "FROM a:1\n# hadolint stage ignore=DL3004\nUSER x\nRUN sudo a\n"
+            "# hadolint stage ignore=DL3003\nRUN sudo a\nRUN sudo a\n",
+            [7],
+        ),
+    ],
+)
+def test_reach_of_the_comments_of_hadolint(text: str, lines: list[int], tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_bytes(text.encode())
+    config = Config().with_command_line({"select": ["DF3004"]})
+    found = scan(str(tmp_path), config=config).findings
+    assert [text.count("\n", 0, one.location.span.start) + 1 for one in found] == lines

@@ -112,6 +112,11 @@ def group(context: click.Context, /, directory: str | None, **common: Any) -> No
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line and give its exit code; errors are told on stderr."""
+    asked = os.environ.get("_IACHYGIENE_COMPLETE")
+    if asked:  # a shell wants words, see `completion`
+        from click.shell_completion import shell_complete
+
+        return shell_complete(group, {}, "iachygiene", "_IACHYGIENE_COMPLETE", asked)
     try:
         if not arguments:
             with click.Context(group, info_name="iachygiene") as context:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -42,6 +43,7 @@ class _Place(NamedTuple):
     type=click.Choice(["11", "12"]),
     help="Whose rules to follow.  [default: of the configuration, else 11]",
 )
+@click.option("--tarball", metavar="FILE", help="Read a packed archive instead of DIR.")
 @click.option("--check", is_flag=True, help="Exit with 1 when a rule about leaks fires.")
 @click.pass_context
 def command(
@@ -51,12 +53,14 @@ def command(
     format_: str,
     why: str | None,
     npm_version: str | None,
+    tarball: str | None,
     check: bool,
 ) -> int:
     """Print the files that the npm package in DIR would hold.
 
     Starts no npm and no lifecycle script: run it after the build. The list is npm's own; pnpm
-    and yarn may pack other files. Exit codes: 0, 1 with --check when a leak rule fires, 2 when
+    and yarn may pack other files. With --tarball, the files of an archive, which is compared
+    with DIR where that is given. Exit codes: 0, 1 with --check when a leak rule fires, 2 when
     there is no package or npm would refuse to pack it.
     """
     from iachygiene.config import ConfigError
@@ -65,6 +69,13 @@ def command(
     if not os.path.isdir(directory):
         raise click.UsageError(f"no such directory: {directory}")
     try:
+        if tarball is not None:
+            if why is not None:
+                raise click.UsageError("--why tells of a directory, not of an archive")
+            given = context.get_parameter_source("directory")
+            beside = given is not click.core.ParameterSource.DEFAULT
+            compared = directory if beside else None
+            return _run_on_archive(tarball, compared, format_, npm_version, check, common)
         return _run(directory, format_, why, npm_version, check, common)
     except ConfigError as error:
         click.echo(str(error), err=True)
@@ -96,21 +107,88 @@ def _run(
     if why is not None:
         click.echo("".join(_explained(tree, listing, why)), nl=False)
         return 0
-    if format_ == "json":
-        import json
-
-        click.echo(json.dumps({"files": list(listing.files)}))
-    elif format_ == "null":
-        click.echo(
-            "".join(f"{name}\0" for name in listing.files).encode(errors="surrogateescape"),
-            nl=False,
-        )
+    _print_names(format_, listing.files)
     if not (check or format_ == "text"):
         return 0
     verdict = _judge(place, config, settings)
     if format_ == "text":
-        click.echo("".join(_listed(place, listing, verdict.findings)), nl=False)
+        sizes = {
+            name: _size(os.path.join(place.root, path)) for name, path in listing.files.items()
+        }
+        click.echo("".join(_listed(listing.files, sizes, verdict.findings)), nl=False)
+        click.echo(_total(sizes) + f", as npm {listing.version} packs them")
+        manager = listing.manifest.get("packageManager")
+        other = re.match("(?:pnpm|yarn)@", (manager.text if manager else None) or "")
+        if other:
+            click.echo(f"note: {other[0][:-1]} may pack other files than npm", err=True)
     return _code(verdict, config) if check else 0
+
+
+def _run_on_archive(
+    tarball: str,
+    directory: str | None,
+    format_: str,
+    npm_version: str | None,
+    check: bool,
+    common: Common,
+) -> int:
+    """List an archive, and judge what is in it."""
+    from iachygiene.discover import is_archive
+    from iachygiene.files import Tree
+    from iachygiene.judge import Rules, judge
+    from iachygiene.model import Job
+
+    real = os.path.realpath(tarball)
+    if not os.path.isfile(real) or not is_archive(real):
+        raise click.UsageError(f"no such archive (.tgz, .tar.gz, .tar): {tarball}")
+    inside = os.path.realpath(directory) if directory is not None else ""
+    root = os.path.commonpath([os.path.dirname(real), inside or os.path.dirname(real)])
+    path = os.path.relpath(real, root)
+    config = _configuration(_Place(root, ""), common)
+    settings = dict(config.settings("npm"))
+    if npm_version is not None:
+        settings["version"] = npm_version
+    if directory is not None:
+        settings["compare"] = os.path.relpath(inside, root).removeprefix(".")
+    tree = Tree(root, explicit=[path], max_size=config.max_file_size)
+    verdict = judge(
+        Job("npm", os.path.dirname(path), (path,), settings),
+        tree,
+        Rules(config),
+        timeout=config.unit_timeout,
+    )
+    sizes = _sizes_within(tree, path, settings)
+    _print_names(format_, sizes)
+    if format_ == "text":
+        paths = {name: f"{path}/{member}" for name, (member, _) in sizes.items()}
+        plain = {name: size for name, (_, size) in sizes.items()}
+        click.echo("".join(_listed(paths, plain, verdict.findings)), nl=False)
+        whole = [finding for finding in verdict.findings if finding.location.path == path]
+        for finding in whole:
+            click.echo(f"the archive{'  ' + _mark(finding)}")
+        click.echo(_total(plain))
+    return _code(verdict, config) if check else 0
+
+
+def _sizes_within(tree: Tree, path: str, settings: Mapping[str, Any]) -> dict[str, tuple[str, int]]:
+    """Path in the archive and size of each file, by its name in the package."""
+    from iachygiene.parse.archive import Archive
+    from iachygiene.parse.npm_archive import load_archive
+
+    for unit in load_archive(path, tree, settings):
+        if isinstance(unit, Archive):
+            return {name: (unit.members[name], unit.names[name]) for name in sorted(unit.names)}
+    return {}
+
+
+def _print_names(format_: str, names: Iterable[str]) -> None:
+    if format_ == "json":
+        import json
+
+        click.echo(json.dumps({"files": list(names)}))
+    elif format_ == "null":
+        text = "".join(f"{name}\0" for name in names)
+        click.echo(text.encode(errors="surrogateescape"), nl=False)
 
 
 def _place(directory: str) -> _Place:
@@ -160,19 +238,22 @@ def _code(verdict: Verdict, config: Config) -> int:
     return 3 if verdict.crashes or verdict.unchecked else 0
 
 
-def _listed(place: _Place, listing: Listing, findings: Iterable[Finding]) -> Iterator[str]:
+def _listed(
+    files: Mapping[str, str], sizes: Mapping[str, int], findings: Iterable[Finding]
+) -> Iterator[str]:
     """One line a file: its size, its name, and what the rules say of it."""
     marks: dict[str, list[Finding]] = {}
     for finding in findings:
         marks.setdefault(finding.location.path, []).append(finding)
-    sizes = {name: _size(os.path.join(place.root, path)) for name, path in listing.files.items()}
     width = max((len(f"{size:,}") for size in sizes.values()), default=1)
-    for name, path in listing.files.items():
+    for name, path in files.items():
         told = "".join(f"  {_mark(finding)}" for finding in marks.get(path, ()))
         yield f"{sizes[name]:>{width},}  {_clean(name)}{told}\n"
-    total = sum(sizes.values())
+
+
+def _total(sizes: Mapping[str, int]) -> str:
     plural = "" if len(sizes) == 1 else "s"
-    yield f"{len(sizes):,} file{plural}, {total:,} bytes, as npm {listing.version} packs them\n"
+    return f"{len(sizes):,} file{plural}, {sum(sizes.values()):,} bytes"
 
 
 def _mark(finding: Finding) -> str:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from iachygiene.config import Config
     from iachygiene.discover import Listing, Place
     from iachygiene.engine import Options, Scan
+    from iachygiene.files import Stored
+    from iachygiene.model import Finding
 
 _REPEATED = frozenset(("terraform validate", "shellcheck"))
 """Checks of programs that a scan does again once fixes have changed the files."""
@@ -25,6 +27,14 @@ _REPEATED = frozenset(("terraform validate", "shellcheck"))
 
 def _codes(_context: click.Context, _option: click.Parameter, values: Sequence[str]) -> list[str]:
     return [word.strip() for value in values for word in value.split(",") if word.strip()]
+
+
+def _rules_like(_context: click.Context, _option: click.Parameter, incomplete: str) -> list[str]:
+    """Codes and names of rules that begin with some letters, for a shell."""
+    from iachygiene.rule import all_rules
+
+    words = [word for rule in all_rules() for word in (rule.code, rule.name)]
+    return sorted(word for word in words if word.startswith(incomplete))
 
 
 def _date(_context: click.Context, _option: click.Parameter, value: str) -> str:
@@ -45,9 +55,14 @@ def _rule_options(command: Any) -> Any:
         ("--ignore", "Leave these rules out."),
         ("--select", "Run these rules: codes, names, prefixes, peers' names, ALL, DEFAULT."),
     ):
-        command = click.option(name, multiple=True, metavar="CODES", callback=_codes, help=text)(
-            command
-        )
+        command = click.option(
+            name,
+            multiple=True,
+            metavar="CODES",
+            callback=_codes,
+            shell_complete=_rules_like,
+            help=text,
+        )(command)
     return command
 
 
@@ -67,9 +82,20 @@ def _rule_options(command: Any) -> Any:
 @click.option("--force-exclude", is_flag=True, help="Exclude also what is named explicitly.")
 @click.option("--no-gitignore", is_flag=True, help="Look at what git ignores as well.")
 @click.option("--files-from", metavar="FILE", help="Read paths from a file; - is stdin.")
+@click.option(
+    "--stdin-filename", metavar="NAME", help="With PATH -: check standard input as this file."
+)
 @click.option("--fix", is_flag=True, help="Apply safe fixes.")
 @click.option("--unsafe-fixes", is_flag=True, help="Apply the other fixes too.")
 @click.option("--diff", is_flag=True, help="Write nothing, print the fixes as a diff.")
+@click.option(
+    "--add-ignores",
+    is_flag=False,
+    flag_value="",
+    default=None,
+    metavar="[REASON]",
+    help="Write a suppression comment above each finding that is left.",
+)
 @click.option("--fixable", is_flag=True, help="Report only findings that carry a fix.")
 @click.option(
     "--fail-on", type=click.Choice([*LEVELS, "never"]), help="Lowest severity for exit code 1."
@@ -123,6 +149,12 @@ def _rule_options(command: Any) -> Any:
     help="What formats Terraform files; builtin starts no program at all.",
 )
 @click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Processes.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="For the whole run; what is not done by then is not checked.",
+)
 @click.option("--no-cache", is_flag=True, help="Judge everything anew, and remember nothing.")
 @click.option(
     "--cache-dir",
@@ -166,6 +198,8 @@ def command(context: click.Context, /, paths: tuple[str, ...], **given: Any) -> 
 def _scan(paths: Sequence[str], given: Mapping[str, Any], common: Common) -> int:
     from iachygiene.discover import locate
 
+    if "-" in paths or given["stdin_filename"]:
+        return _scan_stdin(paths, given, common)
     named = [*paths, *_paths_from(given["files_from"])]
     if given["files_from"] is not None and not named:
         click.echo("nothing to check", err=True)
@@ -202,11 +236,47 @@ def _scan(paths: Sequence[str], given: Mapping[str, Any], common: Common) -> int
     finally:
         progress.end()
 
-    def again() -> Scan:
-        after = options._replace(fix=False, unsafe_fixes=False)
+    def again(stored: Stored | None = None) -> Scan:
+        after = options._replace(fix=False, unsafe_fixes=False, stored=stored)
         return run(place.root, listing, config, after)
 
     return _finish(scan, again, place, base, config, given, common)
+
+
+def _scan_stdin(paths: Sequence[str], given: Mapping[str, Any], common: Common) -> int:
+    """Check standard input as if it were the contents of a file."""
+    name = given["stdin_filename"]
+    if tuple(paths) != ("-",) or not name:
+        raise click.UsageError("standard input is checked by `scan --stdin-filename NAME -` alone")
+    if given["fix"] or given["unsafe_fixes"] or given["staged"] or given["since"]:
+        raise click.UsageError("standard input is neither fixed nor compared")
+    from iachygiene.discover import Focus, locate
+    from iachygiene.engine import run
+    from iachygiene.ignores import Replaced
+
+    directory = os.path.realpath(os.path.dirname(name) or ".")
+    if not os.path.isdir(directory):
+        raise click.UsageError(f"no such directory: {os.path.dirname(name)}")
+    place = locate([])
+    if os.path.commonpath([place.root, directory]) != place.root:
+        place = locate([directory])
+    real = os.path.join(directory, os.path.basename(name))
+    path = os.path.relpath(real, place.root).replace(os.sep, "/")
+    config = _configuration(place.root, given, common)
+    data = sys.stdin.buffer.read(config.max_file_size + 1)
+    options = _options(place, given)._replace(
+        focus=Focus(frozenset((path,))),
+        explicit=frozenset((path,)),
+        engine="builtin",
+        stored=Replaced({path: data}),
+    )
+    listing = place.listing
+    if path not in listing.paths:
+        listing = listing._replace(paths=sorted([*listing.paths, path]))
+    if given["show_files"]:
+        return _show_files(place.root, listing, config, options)
+    scan = run(place.root, listing, config, options)
+    return _finish(scan, lambda: scan, place, None, config, given, common)
 
 
 def _cache(named: str | None, common: Common) -> str:
@@ -363,6 +433,7 @@ def _options(place: Place, given: Mapping[str, Any]) -> Options:
         suppressions=not given["no_suppressions"],
         strict=given["strict"],
         today=given["today"],
+        timeout=given["timeout"] or 0,
     )
 
 
@@ -390,7 +461,7 @@ def _required(words: Iterable[str], given: Mapping[str, Any]) -> frozenset[str]:
 
 def _finish(
     scan: Scan,
-    again: Callable[[], Scan],
+    again: Callable[..., Scan],
     place: Place,
     base: str | None,
     config: Config,
@@ -399,6 +470,9 @@ def _finish(
 ) -> int:
     """Write fixes and reports, and give the exit code. `again` scans what was written."""
     from iachygiene.report.options import ReportOptions
+
+    if given["add_ignores"] is not None:
+        return _add_ignores(scan, again, given["add_ignores"])
 
     code = scan.result.exit_code
     changed, refused = (0, False) if given["diff"] else _write_fixes(scan)
@@ -441,6 +515,34 @@ def _finish(
         else:
             click.echo("nothing to check", err=True)
     return 4 if refused or failed else code
+
+
+def _add_ignores(scan: Scan, again: Callable[..., Scan], reason: str) -> int:
+    """Comment every finding that is left; exit 1 where some take no comment."""
+    from iachygiene.fix import NotWritten, write
+    from iachygiene.ignores import Replaced, add, named
+    from iachygiene.report.escape import clean
+    from iachygiene.report.findings import counted
+
+    def judge(contents: Mapping[str, bytes]) -> Sequence[Finding]:
+        return again(Replaced(contents)).result.findings
+
+    if "\n" in reason or "\r" in reason:
+        raise click.UsageError("--add-ignores: a reason is one line")
+    tree = scan.tree
+    added = add(scan.result.findings, tree, reason, judge)
+    failed = False
+    for path, data in sorted(added.contents.items()):
+        try:
+            write(tree.root, path, tree.judged(path), data)
+        except NotWritten as why:
+            click.echo(f"error: not written: {path!a}: {why}", err=True)
+            failed = True
+    for line in named(added.left):
+        click.echo(clean(line), err=True)
+    files = counted(len(added.contents), "file")
+    click.echo(f"{counted(added.muted, 'finding')} muted by comments in {files}")
+    return 4 if failed else 1 if added.left else 0
 
 
 def _write_fixes(scan: Scan) -> tuple[int, bool]:

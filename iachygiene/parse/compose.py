@@ -21,7 +21,7 @@ from iachygiene.parse.compose_variables import expand, outer_colon
 
 if TYPE_CHECKING:
     from iachygiene.files import Tree
-    from iachygiene.parse.project import BuildFact
+    from iachygiene.parse.project import Fact
 
 _Placed = TypeVar("_Placed", bound=Located)
 
@@ -116,12 +116,13 @@ class Build(NamedTuple):
     """How a service's image is built.
 
     `dockerfile` is the path from the root of the tree, None where it cannot be known: a
-    remote context, a variable, or instructions written in the Compose file.
+    remote context, a variable, or instructions written in the Compose file. So is `context`.
     """
 
     location: Location
     dockerfile: str | None
     target: str
+    context: str | None
 
 
 class Service:
@@ -843,17 +844,17 @@ def _build(node: yaml.Mapping) -> Build | None:
         return None
     directory = dirname(build.file.path)
     if type(build) is yaml.Scalar:
-        return Build(key.location, _dockerfile(resolve(directory, build.text), ""), "")
+        short = resolve(directory, build.text)
+        return Build(key.location, _dockerfile(short, ""), "", short)
     if type(build) is not yaml.Mapping:
         return None
-    context = build.scalar("context")
-    if context is not None:
-        directory = dirname(context.file.path)
-    path = None
+    named = build.scalar("context")
+    if named is not None:
+        directory = dirname(named.file.path)
+    path, resolved = None, resolve(directory, named.text if named else ".")
     if "dockerfile_inline" not in build:
-        resolved = resolve(directory, context.text if context else ".")
         path = _dockerfile(resolved, build.text("dockerfile"))
-    return Build(key.location, path, expand(build.text("target")))
+    return Build(key.location, path, expand(build.text("target")), resolved)
 
 
 def _dockerfile(context: str | None, name: str) -> str | None:
@@ -868,17 +869,8 @@ def comments(unit: ComposeFile) -> Iterator[Comment]:
         yield from yaml.comments(file, MARKERS)
 
 
-def facts(unit: ComposeFile) -> Iterator[BuildFact]:
-    """The services that build a Dockerfile of the tree into an image of a known name."""
-    from iachygiene.parse.project import BuildFact
+def facts(unit: ComposeFile) -> Iterator[Fact]:
+    """What the services build and run, the ports they count on, the names they go by."""
+    from iachygiene.parse.compose_facts import facts_of
 
-    for service in unit.services.values():
-        image, build = service.image, service.build
-        if image is None or build is None or build.dockerfile is None:
-            continue
-        if image.repository.unknown or (image.registry is not None and image.registry.unknown):
-            continue
-        if "$" not in build.target:
-            yield BuildFact(
-                build.location, service.object, image.name, build.dockerfile, build.target
-            )
+    return facts_of(unit)

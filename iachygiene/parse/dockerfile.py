@@ -75,6 +75,7 @@ _RESUMES = re.compile(
     r"(?:FROM|RUN|CMD|LABEL|EXPOSE|ENV|ADD|COPY|ENTRYPOINT|VOLUME|USER|WORKDIR|ARG|ONBUILD"
     r"|STOPSIGNAL|HEALTHCHECK|SHELL)[ \t]"
 )
+_STAGE_PRAGMA = re.compile(r"#[ \t]*hadolint[ \t]+stage[ \t]+ignore[ \t]*=")
 _VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?:(:?[-+])([^{}]*))?\})", re.ASCII)
 
 MARKERS = (
@@ -274,7 +275,7 @@ class Dockerfile:
         self.strict_labels = bool(settings.get("strict-labels"))
         self._tree = tree
         self._context: list[BuildContext | None] = []
-        self._ran: dict[str, list[Ran]] | None = None
+        self._ran: dict[str, list[tuple[int, Ran]]] | None = None
 
     @property
     def location(self) -> Location:
@@ -297,17 +298,18 @@ class Dockerfile:
         """
         if self._ran is None:
             self._ran = {}
-            for stage in self.stages:
-                for run in stage.runs:
-                    for command in () if _is_foreign(run) else run.script.commands:
-                        self._ran.setdefault(command.name, []).append(Ran(stage, run, command))
-        found = [self._ran[name] for name in names if name in self._ran]
-        if len(found) < 2:
-            return list(found[0]) if found else []
-        return sorted(
-            (ran for one in found for ran in one),
-            key=lambda ran: ran.command.location.span,
-        )
+            for number, ran in enumerate(self._every_command()):
+                self._ran.setdefault(ran.command.name, []).append((number, ran))
+        found = [numbered for name in names for numbered in self._ran.get(name, ())]
+        if len(names) > 1:
+            found.sort(key=lambda numbered: numbered[0])
+        return [ran for _, ran in found]
+
+    def _every_command(self) -> Iterator[Ran]:
+        for stage in self.stages:
+            for run in stage.runs:
+                for command in () if _is_foreign(run) else run.script.commands:
+                    yield Ran(stage, run, command)
 
     @property
     def context(self) -> BuildContext | None:
@@ -364,16 +366,15 @@ def load(job: Job, tree: Tree) -> Iterator[Dockerfile | Trouble]:
 def comments(unit: Dockerfile) -> Iterator[Comment]:
     """The whole-line comments, each with the instruction or the line that it stands above.
 
-    The scope of one inside an instruction is that; of another, what hadolint calls its
-    stage: from the comment, or from the end of the FROM that it stands above, to the end of
-    the next FROM.
+    The scope of one inside an instruction is that; of another, what hadolint takes for its
+    stage.
     """
     text = unit.file.text
     starts = [instruction.extent.start for instruction in unit.instructions]
-    bases = [stage.base.extent for stage in unit.stages]
     first = starts[0] if starts else len(text)
     below = Span(len(text), len(text))
     reach = below
+    next_stage = len(text)
     for start, end in reversed(unit.comments):
         following = bisect_right(starts, start)
         if following and start < unit.instructions[following - 1].extent.end:
@@ -384,19 +385,30 @@ def comments(unit: Dockerfile) -> Iterator[Comment]:
         else:
             is_last = following == len(starts)
             reach = Span(end, end) if is_last else unit.instructions[following].extent
-            scope = _stage_below(end, reach, bases, len(text))
+            scope = _stage_below(end, reach, unit, next_stage)
+            if _STAGE_PRAGMA.match(text, start):
+                next_stage = scope.start
         below = Span(start, end)
         yield Comment(
             Location(unit.path, below), text[start + 1 : end], reach, start < first, scope
         )
 
 
-def _stage_below(end: int, reach: Span, bases: Sequence[Span], last: int) -> Span:
-    number = bisect_right(bases, Span(end, end))
-    if number < len(bases) and bases[number] == reach:
-        end = reach.end
-        number += 1
-    return Span(end, bases[number].end if number < len(bases) else last)
+def _stage_below(end: int, following: Span, unit: Dockerfile, last: int) -> Span:
+    """What hadolint takes for the stage of a comment that ends at `end`.
+
+    That is from the second line below the comment, or from the end of the instruction that
+    it stands right above, to the end of the next FROM or to `last`, where the next comment
+    of the kind begins to speak.
+    """
+    text = unit.file.text
+    line = text.find("\n", end) + 1 or len(text)
+    right_above = not text[line : following.start].strip(" \t") and following.start >= line
+    start = following.end if right_above else text.find("\n", line) + 1 or len(text)
+    bases = [stage.base.extent.end for stage in unit.stages]
+    number = bisect_right(bases, following.end if right_above else end)
+    until = bases[number] if number < len(bases) else len(text)
+    return Span(start, max(start, min(until, last)))
 
 
 def _next_line(text: str, here: int) -> Span:
@@ -409,22 +421,41 @@ def _next_line(text: str, here: int) -> Span:
 
 
 def facts(unit: Dockerfile) -> Iterator[StageFact]:
-    """The stages: what they start from, as whom they run, whether they are watched."""
+    """The stages: what they start from, as whom they run, what they expose and copy."""
     from iachygiene.parse.project import StageFact
 
+    context = unit.context.directory if unit.context else None
     for stage in unit.stages:
         user = stage.effective_user
         check = stage.healthcheck
+        base = stage.chain[-1]
         yield StageFact(
             unit.path,
             stage.name,
             stage is unit.stages[-1],
             stage.location,
-            stage.chain[-1].resolved.text,
+            base.resolved.text,
+            base.image.location,
             stage.effective_user_text,
             user.location if user else None,
             check.location if check and not check.disabled else None,
+            tuple(expand(word.text, stage.variables) or "$" for word in stage.exposed_ports),
+            tuple(_copied(stage)),
+            context,
         )
+
+
+def _copied(stage: Stage) -> Iterator[str]:
+    """What a stage copies from the build context, with what it inherits."""
+    from iachygiene.parse.dockerignore import clean
+
+    for one in reversed(stage.chain):
+        for instruction in one.instructions:
+            if isinstance(instruction, Copy):
+                for word in instruction.context_sources:
+                    text = expand(word.text, stage.variables)
+                    if text is not None:
+                        yield clean(text)
 
 
 class _Reader:
@@ -613,6 +644,9 @@ class _Reader:
             return
         unit.stages[-1].add(instruction)
         run = instruction.trigger if isinstance(instruction, Onbuild) else instruction
+        if isinstance(run, Run) and "<< " in run.text.string:
+            below = self.dockerfile.file.text[run.extent.end :]
+            run.ends_file = bool(below) and not below.strip("\r\n")
         # A short script cannot nest too deep, and need not be read before a rule asks for it.
         if (
             isinstance(run, Run)

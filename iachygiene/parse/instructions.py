@@ -157,13 +157,17 @@ class From(Instruction):
 
 
 class Run(Instruction):
-    """RUN: `script` is what the shell gets, parsed on first use."""
+    """RUN: `script` is what the shell gets, parsed on first use.
 
-    __slots__ = ("_script",)
+    `ends_file` says that only empty lines follow.
+    """
+
+    __slots__ = ("_script", "ends_file")
 
     def __init__(self, keyword: str, text: Text, rest: int, shape: Shape) -> None:
         super().__init__(keyword, text, rest, shape)
         self._script: Script | None = None
+        self.ends_file = False
 
     @property
     def mounts(self) -> list[Flag]:
@@ -192,18 +196,36 @@ class Run(Instruction):
         return self._script
 
     @property
+    def is_heredoc(self) -> bool:
+        """Whether the script is a here-document: nothing stands before its marker."""
+        if not self.heredocs or self.exec_form:
+            return False
+        end = self._offset(self.heredocs[0].location.span.start)
+        return not self.text.string[self.rest : end].strip()
+
+    def _offset(self, origin: int) -> int:
+        """The offset in the text of a place in the file."""
+        return bisect_left(range(len(self.text.string)), origin, key=self.text.origin)
+
+    @property
     def script_text(self) -> Text:
         """What of the instruction is read as the script."""
         start, end = self.rest, len(self.text.string)
         words = self.exec_form
-        if words:
+        # hadolint takes a backslash at the end of a string for the shell form.
+        if words and not any(word.raw.endswith('\\\\"') for word in words):
             return _spread(self.text, words)
         if self.heredocs:
-            marker = self.heredocs[0].location.span.start
-            end = bisect_left(range(end), marker, key=self.text.origin)
-            if not self.text.string[start:end].strip():
-                return self.heredocs[0].body
-        stop = _SCRIPT_STOP.search(self.text.string, start, end)
+            marker = self.heredocs[0].location.span
+            if self.is_heredoc:
+                # hadolint reads what follows the marker as a line of the body.
+                rest = self.text.part(self._offset(marker.end - 1) + 1, end)
+                body = self.heredocs[0].body
+                alone = not rest.string.strip() or len(self.heredocs) > 1
+                return body if alone else rest.above(body)
+            end = self._offset(marker.start)
+        # To hadolint this is a here-document whose name is empty, as is the line that ends it.
+        stop = _SCRIPT_STOP.search(self.text.string, start, end) if self.ends_file else None
         return self.text.part(start, stop.start() if stop else end)
 
 
@@ -433,15 +455,16 @@ def _json_escape(found: re.Match[str]) -> str:
 
 
 def _spread(text: Text, words: Sequence[Word]) -> Text:
-    """The words of a JSON form as one line of shell."""
+    """The words of a JSON form as one line of shell, with their escapes as they are."""
     starts: list[int] = []
     origins: list[int] = []
     length = 0
-    for word in words:
+    strings = [word.raw[1:-1] for word in words]
+    for word, string in zip(words, strings, strict=True):
         starts.append(length)
         origins.append(word.location.span.start + 1)
-        length += len(word.text) + 1
-    return Text(text.path, " ".join(word.text for word in words), origins, starts)
+        length += len(string) + 1
+    return Text(text.path, " ".join(strings), origins, starts)
 
 
 def _is_remote(word: Word) -> bool:

@@ -13,7 +13,7 @@ from posixpath import basename, dirname
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from iachygiene.image import ImageRef, parse_image
-from iachygiene.model import Broken, Comment, Job, Location, Trouble, Unchecked
+from iachygiene.model import Broken, Comment, Job, Location, SourceFile, Trouble, Unchecked
 from iachygiene.parse import kustomize, yaml
 from iachygiene.parse.kustomize import (
     KUSTOMIZATIONS,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from iachygiene.files import Tree
     from iachygiene.parse.argo import ArgoSet
-    from iachygiene.parse.project import ContainerFact
+    from iachygiene.parse.project import Fact
     from iachygiene.schemas.catalog import Catalog
     from iachygiene.schemas.check import Violation
 
@@ -91,6 +91,8 @@ _UNKNOWN = re.compile(
 )
 _JINJA_LINE = re.compile(r"^[ \t]*\{%", re.MULTILINE)
 _BRACED_NAME = re.compile(r"\{[A-Z][A-Z0-9_]*\}", re.ASCII)
+_GROUP = re.compile(rb"""group['"]?: ?['"]?([a-z0-9][a-z0-9.-]*)""")
+_KIND = re.compile(rb"""kind['"]?: ?['"]?([A-Z][A-Za-z0-9]*)""")
 _ASSERTION = re.compile(r"(?:^|/)[0-9]+-(?:assert|errors)\.ya?ml$")
 """Files of kuttl's tests: the parts of objects that have to be there, or must not be."""
 
@@ -307,6 +309,12 @@ def _has_patch_directive(root: yaml.Mapping) -> bool:
     )
 
 
+def _empty_template(file: SourceFile) -> yaml.Mapping:
+    template = yaml.Mapping(file, 0, None)
+    template.children = [yaml.Scalar(file, 0, 0, "spec", "", None), yaml.Mapping(file, 0, None)]
+    return template
+
+
 def _is_incomplete(owner: Object, pod: Pod) -> bool:
     """Whether a workload lacks what no whole one can: something has to add it."""
     if owner.kind == "Rollout" and owner.get("spec", "workloadRef") is not None:
@@ -324,7 +332,7 @@ class Manifest:
     __slots__ = (
         "_catalog",
         "_containers",
-        "_mappings",
+        "_doubtful",
         "_violations",
         "documents",
         "file",
@@ -337,10 +345,11 @@ class Manifest:
         stream: yaml.Stream,
         overlay: Overlay = NO_OVERLAY,
         catalog: Catalog | None = None,
+        all_whole: bool = False,
     ) -> None:
         self._catalog = catalog
         self._violations: list[tuple[Object, Violation]] | None = None
-        self._mappings: list[tuple[str, yaml.Mapping]] | None = None
+        self._doubtful: list[tuple[str, yaml.Mapping]] | None = None
         if _ASSERTION.search(stream.file.path):
             overlay = overlay._replace(is_patch=True)
         self.file = stream.file
@@ -355,12 +364,15 @@ class Manifest:
                 self.objects.append(owner)
                 carrier = CARRIERS.get((owner.group, kind))
                 template = root.mapping(*carrier.template) if carrier else None
+                if carrier and template is None and all_whole:
+                    template = _empty_template(stream.file)
                 if carrier and template:
                     pod = Pod(owner, template, carrier)
                     owner.partial = owner.partial or _is_incomplete(owner, pod)
                     self.pods.append(pod)
                 elif carrier and owner.get("spec", "workloadRef") is None:
                     owner.partial = True
+                owner.partial = owner.partial and not all_whole
 
     @property
     def location(self) -> Location:
@@ -377,11 +389,15 @@ class Manifest:
         return self._catalog
 
     @property
-    def mappings(self) -> list[tuple[str, yaml.Mapping]]:
-        """Every mapping with the object it is in, "" for none; what aliases repeat comes once."""
-        if self._mappings is None:
-            self._mappings = list(_mappings(self))
-        return self._mappings
+    def doubtful_mappings(self) -> list[tuple[str, yaml.Mapping]]:
+        """The mappings with a key that is there twice or reads as a boolean.
+
+        Each comes with the object it is in, "" for none, and once however often aliases
+        repeat it.
+        """
+        if self._doubtful is None:
+            self._doubtful = list(_doubtful_mappings(self))
+        return self._doubtful
 
     @property
     def violations(self) -> list[tuple[Object, Violation]]:
@@ -405,26 +421,31 @@ class Manifest:
         return self._containers
 
 
-def _mappings(manifest: Manifest) -> Iterator[tuple[str, yaml.Mapping]]:
+def _doubtful_mappings(manifest: Manifest) -> Iterator[tuple[str, yaml.Mapping]]:
+    # One walk for several rules: it passes every mapping there is.
     roots = {id(one.root): one.object for one in manifest.objects}
-    repeats = "*" in manifest.file.text
+    repeats = "*" in manifest.file.text and "&" in manifest.file.text
     seen: set[int] = set()
-    # Items of a List are objects of their own.
-    pending = [("", document.root) for document in reversed(manifest.documents)]
-    while pending:
-        owner, node = pending.pop()
-        if repeats:
-            if id(node) in seen:
+    owner = ""
+    for document in manifest.documents:
+        pending: list[yaml.Node] = [document.root]
+        owner = ""
+        while pending:
+            node = pending.pop()
+            if repeats:
+                if id(node) in seen:
+                    continue
+                seen.add(id(node))
+            if type(node) is yaml.Mapping:
+                # Items of a List are objects of their own, and what follows them is none.
+                owner = roots.get(id(node), owner)
+                keys = [key.text for key in node.children[::2] if type(key) is yaml.Scalar]
+                distinct = set(keys)
+                if len(distinct) < len(keys) or not distinct.isdisjoint(yaml.BOOLEANS):
+                    yield owner, node
+            elif type(node) is not yaml.Sequence:
                 continue
-            seen.add(id(node))
-        if type(node) is yaml.Mapping:
-            owner = roots.get(id(node), owner)
-            yield owner, node
-        elif type(node) is not yaml.Sequence:
-            continue
-        pending += [
-            (owner, child) for child in reversed(node.children) if type(child) is not yaml.Scalar
-        ]
+            pending += [child for child in node.children if type(child) is not yaml.Scalar]
 
 
 def _objects(
@@ -629,7 +650,7 @@ def group(paths: Iterable[str], tree: Tree, settings: Mapping[str, Any]) -> list
     for directory in known if context != "directory" else ():
         above = min(known) if context == "all" else _nearest_above(directory, known)
         joined.join(directory, above)
-    definitions = list(_definitions(plain, tree, settings))
+    definitions = _definitions(plain, tree, settings)
     if definitions:
         settings = {**settings, "definitions": definitions}
     if settings.get("builder"):
@@ -652,20 +673,39 @@ def _nearest_above(directory: str, known: Collection[str]) -> str:
     return directory
 
 
-def _definitions(paths: Iterable[str], tree: Tree, settings: Mapping[str, Any]) -> Iterator[str]:
-    """The files that define custom resources: those of the scan and those of `crd-paths`."""
+def _definitions(
+    paths: Iterable[str], tree: Tree, settings: Mapping[str, Any]
+) -> dict[str, list[tuple[int, str]]]:
+    """Size and path of the files that seem to define a custom resource, by group and kind.
+
+    They are those of the scan and those of `crd-paths`.
+    """
     patterns = settings.get("crd-paths")
     if patterns:
         from pathspec import GitIgnoreSpec
 
         paths = dict.fromkeys(paths)
         paths |= dict.fromkeys(GitIgnoreSpec.from_lines(patterns).match_files(tree.listed))
+    found: dict[str, list[tuple[int, str]]] = defaultdict(list)
     for path in paths:
         try:
-            if b"CustomResourceDefinition" in tree.raw(path):
-                yield path
+            data = tree.raw(path)
         except Broken:
             continue  # reported where it is judged
+        if b"CustomResourceDefinition" in data:
+            for kind in sorted(set(_defined_kinds(data))):
+                found[kind].append((len(data), path))
+    return dict(found)
+
+
+def _defined_kinds(data: bytes) -> Iterator[str]:
+    """The kinds, as "group/kind", that the definitions in a file may be of; no parsing yet."""
+    for document in data.split(b"\n---"):
+        if b"CustomResourceDefinition" in document:
+            groups = set(_GROUP.findall(document))
+            for kind in set(_KIND.findall(document)):
+                for group in groups:
+                    yield f"{group.decode()}/{kind.decode()}"
 
 
 class _Joined:
@@ -777,8 +817,9 @@ def _units(
     overlays = kustomize.overlays(kustomizations)
     catalog = _catalog(job, tree, streams)
     built = kustomize.included(kustomizations, job.settings.get("built", ()))
+    all_whole = job.settings.get("partial-objects") == "whole"
     manifests = {
-        path: Manifest(stream, overlays.get(path, NO_OVERLAY), catalog)
+        path: Manifest(stream, overlays.get(path, NO_OVERLAY), catalog, all_whole)
         for path, stream in streams.items()
         if path not in built
         if path in overlays
@@ -802,9 +843,10 @@ def _catalog(job: Job, tree: Tree, streams: Mapping[str, yaml.Stream]) -> Catalo
     from iachygiene.schemas.catalog import Catalog
 
     settings = job.settings
-    definitions = settings.get("definitions", ())
+    definitions = settings.get("definitions", {})
     catalog = Catalog(settings.get("version", ""), definitions, tree, job.directory)
-    own = (streams[path] for path in definitions if path in streams)
+    paths = {path for places in definitions.values() for _, path in places}
+    own = (streams[path] for path in paths if path in streams)
     catalog.roots = [one.root for stream in own for one in stream.documents]
     return catalog
 
@@ -844,36 +886,11 @@ def _annotations(metadata: yaml.Mapping | None, owner: Object) -> Iterator[Comme
         yield Comment(entry.key.location, text, owner.root.location.span, key=key)
 
 
-def facts(unit: Unit) -> Iterator[ContainerFact]:
-    """The containers of a manifest whose image is known by name."""
-    if not isinstance(unit, Manifest):
-        return
-    for pod in unit.pods:
-        for container in pod.of("container", "init"):
-            image = container.image
-            if image is None or image.repository.unknown or not image.repository.text:
-                continue
-            if image.registry is not None and image.registry.unknown:
-                continue
-            yield _fact(container, image, pod)
+def facts(unit: Unit) -> Iterator[Fact]:
+    """What manifests say to the project: images, ports, users, names and hosts."""
+    from iachygiene.parse.kubernetes_facts import facts_of, facts_of_set
 
-
-def _fact(container: Container, image: ImageRef, pod: Pod) -> ContainerFact:
-    user = container.effective("runAsUser")
-    value = user.value if type(user) is yaml.Scalar else None
-    non_root = container.effective("runAsNonRoot")
-    demanded = type(non_root) is yaml.Scalar and non_root.value is True
-    # A user that is not known yet may be any: then nothing is demanded of the image.
-    known = user is None or type(value) is int
-    from iachygiene.parse.project import ContainerFact
-
-    return ContainerFact(
-        container.location,
-        container.object,
-        image.name,
-        non_root.location if non_root and demanded and known else None,
-        value if type(value) is int else None,
-        bool(container.probes),
-        pod.long_running and (container.kind == "container" or container.sidecar),
-        pod.partial,
-    )
+    if isinstance(unit, Manifest):
+        yield from facts_of(unit)
+    elif isinstance(unit, ManifestSet):
+        yield from facts_of_set(unit)

@@ -37,6 +37,11 @@ _DEFAULTS = (
     *("npm-debug.log", "**/.npmrc", ".*.swp", ".DS_Store", "**/.DS_Store/**"),
     *("._*", "**/._*/**", "*.orig", "/archived-packages/**"),
 )
+DEFAULT_EXCLUSIONS = re.compile(
+    r"\.npmignore|\.gitignore|\.git|\.svn|\.hg|\.lock-wscript|\.wafpickle-.*|\.npmrc"
+    r"|\..*\.swp|\.ds_store|\._.*|.*\.orig"
+)
+"""Names, in small letters, that npm leaves out by itself wherever they stand."""
 _ALWAYS = (
     *("!/package.json", "!/readme{,.*[^~$]}", "!/copying{,.*[^~$]}"),
     *("!/license{,.*[^~$]}", "!/licence{,.*[^~$]}"),

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from json import loads
 from typing import Any, NamedTuple
 
+from iachygiene.parse.binaries import leb128, wasm_sections
+
 MAX_SECTIONS = 8
 """Index maps within each other."""
 MAX_REFERENCES_TRIED = 50
@@ -33,13 +35,15 @@ class Original(NamedTuple):
 class SourceMap(NamedTuple):
     """What a map says of its originals; for an index map that of all its sections.
 
-    `sources` are as written, `roots` the `sourceRoot` values, `urls` the `url` values of
-    sections. `maker` is what probably wrote the map, judged by the order of its keys.
+    `sources` are as written, `roots` the `sourceRoot` values, `files` what `file` says, `urls`
+    the `url` values of sections. `maker` is what probably wrote the map, judged by the order
+    of its keys.
     """
 
     sources: tuple[str, ...]
     embedded: tuple[Original, ...]
     roots: tuple[str, ...]
+    files: tuple[str, ...]
     urls: tuple[str, ...]
     maker: str
 
@@ -88,6 +92,7 @@ def read_map(data: bytes, max_sources: int) -> SourceMap | None:
         tuple(sources),
         tuple(original for part in parts for original in _embedded(part)),
         tuple(part["sourceRoot"] for part in parts if isinstance(part.get("sourceRoot"), str)),
+        tuple(part["file"] for part in parts if isinstance(part.get("file"), str)),
         tuple(_section_urls(parts)),
         _maker(parts[-1], sources),
     )
@@ -259,32 +264,11 @@ def _only_comments(data: bytes, at: int) -> bool:
 
 def wasm_reference(data: bytes) -> bytes | None:
     """The URL in the custom section `sourceMappingURL` of a WebAssembly module."""
-    if not data.startswith(b"\0asm"):
-        return None
-    at = 8
-    while at < len(data):
-        kind = data[at]
-        size, at = _leb128(data, at + 1)
-        end = at + size
-        if kind == 0:
-            length, name_at = _leb128(data, at)
-            if data[name_at : name_at + length] == b"sourceMappingURL":
-                length, value_at = _leb128(data, name_at + length)
-                return data[value_at : min(value_at + length, end)]
-        at = end
+    for name, contents in wasm_sections(data):
+        if name == b"sourceMappingURL":
+            length, at = leb128(contents, 0)
+            return contents[at : at + length]
     return None
-
-
-def _leb128(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while at < len(data) and shift < 35:
-        byte = data[at]
-        value |= (byte & 0x7F) << shift
-        at += 1
-        shift += 7
-        if byte < 0x80:
-            break
-    return value, at
 
 
 def inline_data(url: bytes) -> bytes | None:

@@ -6,7 +6,9 @@ processes as JSON; rules across languages see nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from posixpath import dirname
 from typing import Any, NamedTuple, TypeAlias
 
 from iachygiene.model import Location, Span
@@ -16,7 +18,10 @@ class StageFact(NamedTuple):
     """One stage of a Dockerfile.
 
     `user` is the text of the effective USER as far as this file says, None where only the
-    base image could. `base` is the image that the stage starts from in the end.
+    base image could. `base` is the image that the stage starts from in the end, at
+    `base_location`. `ports` are those of EXPOSE, `copied` the sources of COPY relative to
+    the build context, both with what the stage inherits. `context` is where the sources lie
+    as the file alone tells, None where nothing does.
     """
 
     dockerfile: str
@@ -24,15 +29,21 @@ class StageFact(NamedTuple):
     final: bool
     location: Location
     base: str
+    base_location: Location
     user: str | None
     user_location: Location | None
     healthcheck: Location | None
+    ports: tuple[str, ...]
+    copied: tuple[str, ...]
+    context: str | None
 
 
 class BuildFact(NamedTuple):
-    """A Compose service that names both a build and the image it makes.
+    """What says which Dockerfile an image is built from.
 
-    `image` is the reference without tag and digest; `target` is "" for the last stage.
+    `image` is the reference without tag and digest, "" where the build has no name. `target`
+    is "" for the last stage, `context` None where it is not known. `by` is "compose",
+    "skaffold", "bake", "tilt", "workflow" or "configuration".
     """
 
     location: Location
@@ -40,6 +51,8 @@ class BuildFact(NamedTuple):
     image: str
     dockerfile: str
     target: str
+    context: str | None
+    by: str
 
 
 class ContainerFact(NamedTuple):
@@ -59,14 +72,128 @@ class ContainerFact(NamedTuple):
     partial: bool
 
 
-Fact: TypeAlias = StageFact | BuildFact | ContainerFact
+class PortFact(NamedTuple):
+    """A port of a container that somebody else counts on.
 
-_TYPES: dict[str, type[Any]] = {
-    "StageFact": StageFact,
-    "BuildFact": BuildFact,
-    "ContainerFact": ContainerFact,
+    Its image is known by name, or by the Dockerfile and target that Compose builds.
+    """
+
+    location: Location
+    object: str
+    image: str
+    dockerfile: str
+    target: str
+    first: int
+    last: int
+    what: str
+
+
+class ImageFact(NamedTuple):
+    """An image that runs somewhere. `where` is "compose" or "kubernetes".
+
+    `version` is its tag, or its digest where there is no tag, "" without both.
+    """
+
+    location: Location
+    object: str
+    image: str
+    version: str
+    where: str
+
+
+class HostFact(NamedTuple):
+    """A host that a workload's variable or a ConfigMap names."""
+
+    location: Location
+    object: str
+    host: str
+    namespace: str
+
+
+class NameFact(NamedTuple):
+    """A name that something in a file goes by. `namespaces` are those it may be in.
+
+    `service` says that it is the DNS name of a Service.
+    """
+
+    path: str
+    name: str
+    namespaces: tuple[str, ...]
+    service: bool
+
+
+class VersionFact(NamedTuple):
+    """The version of a runtime that a file declares.
+
+    `notation` says how to read it: "exact", "npm", "python" or "least".
+    """
+
+    location: Location
+    runtime: str
+    text: str
+    notation: str
+
+
+class ModuleFact(NamedTuple):
+    """A Terraform module: the versions of Terraform it takes, the local modules it calls."""
+
+    directory: str
+    location: Location
+    required: str
+    called: tuple[str, ...]
+
+
+class ProviderFact(NamedTuple):
+    """A constraint that a Terraform module puts on a provider."""
+
+    directory: str
+    location: Location
+    source: str
+    constraint: str
+
+
+class ToolFact(NamedTuple):
+    """The version of Terraform that a file or a CI step takes in a directory and below."""
+
+    location: Location
+    directory: str
+    version: str
+
+
+class SecretFact(NamedTuple):
+    """A file of the tree that is mounted as a secret into what a Dockerfile builds."""
+
+    location: Location
+    object: str
+    path: str
+    dockerfile: str
+    target: str
+    context: str | None
+
+
+Fact: TypeAlias = (
+    StageFact
+    | BuildFact
+    | ContainerFact
+    | PortFact
+    | ImageFact
+    | HostFact
+    | NameFact
+    | VersionFact
+    | ModuleFact
+    | ProviderFact
+    | ToolFact
+    | SecretFact
+)
+
+_TYPES: Mapping[str, type[Any]] = {
+    kind.__name__: kind
+    for kind in (
+        *(StageFact, BuildFact, ContainerFact, PortFact, ImageFact, HostFact, NameFact),
+        *(VersionFact, ModuleFact, ProviderFact, ToolFact, SecretFact),
+    )
 }
-_LOCATIONS = frozenset(("location", "user_location", "healthcheck", "non_root"))
+_LOCATIONS = frozenset(("location", "base_location", "user_location", "healthcheck", "non_root"))
 
 
 def encode(facts: Iterable[Fact]) -> list[list[Any]]:
@@ -79,20 +206,15 @@ def decode(rows: Iterable[list[Any]]) -> list[Fact]:
     facts: list[Fact] = []
     for name, *values in rows:
         kind = _TYPES[name]
-        fields = kind._fields
-        facts.append(
-            kind(
-                *(
-                    _location(value) if field in _LOCATIONS else value
-                    for field, value in zip(fields, values, strict=True)
-                )
-            )
-        )
+        fields = zip(kind._fields, values, strict=True)
+        facts.append(kind(*(_value(field, value) for field, value in fields)))
     return facts
 
 
-def _location(value: Any) -> Location | None:
-    return None if value is None else Location(value[0], Span(*value[1]), value[2])
+def _value(field: str, value: Any) -> Any:
+    if field in _LOCATIONS:
+        return None if value is None else Location(value[0], Span(*value[1]), value[2])
+    return tuple(value) if isinstance(value, list) else value
 
 
 class Link(NamedTuple):
@@ -104,53 +226,94 @@ class Link(NamedTuple):
 
 
 class Project:
-    """All facts of a scan; the unit of the rules across languages."""
+    """All facts of a scan; the unit of the rules across languages.
 
-    __slots__ = ("builds", "containers", "stages")
+    `unread` are files and directories that could not be looked at: what seems to be missing
+    may be there.
+    """
 
-    def __init__(self, facts: Iterable[Fact]) -> None:
-        self.stages: list[StageFact] = []
-        self.builds: list[BuildFact] = []
-        self.containers: list[ContainerFact] = []
+    __slots__ = ("_builds", "_facts", "_finals", "_stages", "_unread")
+
+    def __init__(self, facts: Iterable[Fact], unread: Iterable[str] = ()) -> None:
+        self._unread = {side_tree(f"{path}/") for path in unread}
+        self._facts: dict[type[Any], list[Any]] = defaultdict(list)
         for fact in facts:
-            if isinstance(fact, StageFact):
-                self.stages.append(fact)
-            elif isinstance(fact, BuildFact):
-                self.builds.append(fact)
-            else:
-                self.containers.append(fact)
+            self._facts[type(fact)].append(fact)
+        self._stages = {(one.dockerfile, one.name): one for one in self.stages}
+        self._finals = {one.dockerfile: one for one in self.stages if one.final}
+        self._builds: dict[str, list[BuildFact]] = defaultdict(list)
+        for build in self.builds:
+            if build.image:
+                self._builds[build.image].append(build)
 
-    def links(self) -> Iterator[Link]:
-        """Each container of a manifest with the build that a Compose file gives its image.
+    def is_whole(self, tree: str) -> bool:
+        """Whether every file of a test or example tree, or of all the rest, was looked at."""
+        return tree not in self._unread
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        """The facts of one type."""
+        return self._facts.get(kind, [])
+
+    @property
+    def stages(self) -> list[StageFact]:
+        """The stages of all Dockerfiles."""
+        return self.of(StageFact)
+
+    @property
+    def builds(self) -> list[BuildFact]:
+        """Everything that says what an image is built from."""
+        return self.of(BuildFact)
+
+    @property
+    def containers(self) -> list[ContainerFact]:
+        """The containers of all workloads."""
+        return self.of(ContainerFact)
+
+    def stage_of(self, dockerfile: str, target: str) -> StageFact | None:
+        """The stage that a target names, the last one for none."""
+        return self._stages.get((dockerfile, target)) if target else self._finals.get(dockerfile)
+
+    def build_of(self, image: str, path: str) -> BuildFact | None:
+        """The one build of an image, for somebody who names it in a file.
 
         An image that two builds claim with different Dockerfiles or targets is not linked,
         and nothing inside a test or example tree is linked to something outside of it.
         """
-        stages = {(stage.dockerfile, stage.name): stage for stage in self.stages}
-        finals = {stage.dockerfile: stage for stage in self.stages if stage.final}
+        tree = side_tree(path)
+        builds = [
+            build for build in self._builds.get(image, ()) if side_tree(build.location.path) == tree
+        ]
+        if len({(build.dockerfile, build.target) for build in builds}) != 1:
+            return None
+        return builds[0]
+
+    def is_built(self, image: str) -> bool:
+        """Whether anything builds an image of this name."""
+        return image in self._builds
+
+    def links(self) -> Iterator[Link]:
+        """Each container of a manifest with the one build of its image."""
         for container in self.containers:
-            tree = _side_tree(container.location.path)
-            builds = [
-                build
-                for build in self.builds
-                if build.image == container.image and _side_tree(build.location.path) == tree
-            ]
-            if len({(build.dockerfile, build.target) for build in builds}) != 1:
-                continue
-            build = builds[0]
-            stage = (
-                stages.get((build.dockerfile, build.target))
-                if build.target
-                else finals.get(build.dockerfile)
-            )
-            if stage is not None:
+            build = self.build_of(container.image, container.location.path)
+            stage = self.stage_of(build.dockerfile, build.target) if build else None
+            if build is not None and stage is not None:
                 yield Link(container, build, stage)
+
+    def contexts_of(self, dockerfile: str) -> set[str]:
+        """The build contexts of a Dockerfile: those that builds name, else the one it tells."""
+        named = {
+            build.context
+            for build in self.builds
+            if build.dockerfile == dockerfile and build.context is not None
+        }
+        final = self._finals.get(dockerfile)
+        return named or ({final.context} if final and final.context is not None else set())
 
 
 _SIDE_WORDS = ("dev", "test", "ci", "override")
 
 
-def _side_tree(path: str) -> str:
+def side_tree(path: str) -> str:
     """The test, development or example tree that a file belongs to, "" for none."""
     *directories, name = path.split("/")
     for depth, directory in enumerate(directories):
@@ -160,3 +323,8 @@ def _side_tree(path: str) -> str:
     words = name.replace("-", ".").replace("_", ".").split(".")
     is_side = any(word in _SIDE_WORDS for word in words)
     return name if is_side and "compose" in name else ""
+
+
+def is_below(path: str, directory: str) -> bool:
+    """Whether a file is in a directory or below it."""
+    return not directory or dirname(path) == directory or path.startswith(directory + "/")

@@ -112,7 +112,8 @@ def _script(
         return
     text = run.script_text
     program = shell.split(None, 1)[0] if shell.split() else ""
-    if run.heredocs and text is run.heredocs[0].body:
+    if run.is_heredoc:
+        text = run.heredocs[0].body
         found = _SHEBANG.match(text.string) or _SHEBANG.match(f"#!{_reader_of(run)}")
         if found:
             if found[1] not in _SHELLS:

@@ -42,6 +42,13 @@ class Text:
         """The length of what comes from the first place: the first line of an instruction."""
         return self._starts[1] if len(self._starts) > 1 else len(self.string)
 
+    def above(self, other: Text) -> Text:
+        """The text with another on the line below it."""
+        length = len(self.string) + 1
+        starts = [*self._starts, *(start + length for start in other._starts)]
+        origins = [*self._origins, *other._origins]
+        return Text(self.path, f"{self.string}\n{other.string}", origins, starts)
+
     def part(self, start: int, end: int) -> Text:
         """A range of the text as a text of its own."""
         string = self.string[start:end]

@@ -15,14 +15,18 @@ from iachygiene.parse.script import Assignment, Command, Nesting, Pipeline, Scri
 
 MAX_NESTING = 50
 """Substitutions, subshells and compound commands inside each other."""
+_NO_END = "a here-document has no end"
 TOO_DEEP = f"the script nests deeper than {MAX_NESTING} levels"
 
 
 def parse_shell(text: Text) -> Script:
     """Read a script; what follows a complete list and cannot go on from it is left out."""
     script = Script(text)
+    parser = _Parser(script, text)
     try:
-        _Parser(script, text).commands()
+        parser.commands()
+        if parser.pending:
+            raise _Invalid(_NO_END)
     except _Invalid as problem:
         return Script(text, str(problem))
     return script
@@ -114,7 +118,7 @@ class _Parser:
             line = None
             while line != word:
                 if self.here >= self.end:
-                    raise _Invalid("a here-document has no end")
+                    raise _Invalid(_NO_END)
                 stop = self.s.find("\n", self.here, self.end)
                 stop = self.end if stop == -1 else stop
                 line = self.s[self.here : stop].removesuffix("\r")
@@ -223,7 +227,8 @@ class _Parser:
         letter = self.s[self.here]
         if letter == "(":
             self.parentheses(nesting)
-        elif letter == "{" and not _REDIRECTION.match(self.s, self.here, self.end):
+        elif letter == "{":
+            # Also of `{name}>file`, as ShellCheck has it, and then without an end.
             self.group(nesting)
         elif letter == "[":
             self.condition()
@@ -233,9 +238,6 @@ class _Parser:
             word = self.keyword() if "a" <= letter <= "z" else ""
             if word in _CLOSERS:
                 return False
-            if word == "time":
-                self.timed(nesting, operator)
-                return True
             read = _COMPOUND.get(word)
             if read is None:
                 return self.simple_command(nesting, operator)
@@ -247,7 +249,7 @@ class _Parser:
         return True
 
     def timed(self, nesting: Nesting, operator: str) -> None:
-        self.here += len("time")
+        """Read what follows `time`: its options, and a pipeline."""
         self.blanks()
         while self.at("-"):
             self.word(nesting)
@@ -494,6 +496,11 @@ class _Parser:
                         words.append(assignment.word)
                 else:
                     words.append(self.word(nesting))
+                    if len(words) == 1 and words[0].text == "time" and words[0].literal:
+                        timed = Command(words[0], words, assignments, operator, nesting)
+                        self.script.commands.insert(mark, timed)
+                        self.timed(nesting, operator)
+                        return True
             self.blanks()
         if words:
             name = _name_of(words)
@@ -537,7 +544,7 @@ class _Parser:
             return False
         self.here = found.end()
         self.blanks()
-        if found[0].endswith(("<<", "<<-")):
+        if found[0].endswith(("<<", "<<-")) and not found[0].endswith("<<<"):
             word = _HEREDOC_WORD.match(self.s, self.here, self.end)
             if not word:
                 raise _Invalid("the here-document has no name")

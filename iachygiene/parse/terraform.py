@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from iachygiene import hcl
     from iachygiene.files import Tree
     from iachygiene.parse.json import Json
+    from iachygiene.parse.project import ModuleFact, ProviderFact
 
 FORMATTED = (
     *(".tf", ".tofu", ".tfvars"),
@@ -257,9 +258,11 @@ class TerraformModule:
 
     `complete` is false where a file of it does not parse: what is missing may be there.
     `tests` are the test and query files beside it: no part of it, but they refer to it.
+    `given` are the files beside it with values for its variables. `tree` is where the
+    modules are that it calls.
     """
 
-    __slots__ = ("_blocks", "_values", "complete", "directory", "files", "tests")
+    __slots__ = ("_blocks", "_values", "complete", "directory", "files", "given", "tests", "tree")
 
     def __init__(
         self,
@@ -267,9 +270,13 @@ class TerraformModule:
         files: Sequence[TerraformFile | TerraformJson],
         complete: bool,
         tests: Sequence[SourceFile] = (),
+        given: Sequence[TerraformFile] = (),
+        tree: Tree | None = None,
     ) -> None:
         self.directory = directory
         self.tests = tests
+        self.given = given
+        self.tree = tree
         self._values: dict[tuple[str, str], Any] = {}
         self.files = files
         self.complete = complete
@@ -294,7 +301,7 @@ class TerraformModule:
         overrides: dict[tuple[str, ...], list[Block]] = defaultdict(list)
         for file in self.files:
             for block in _blocks(file.root, file.source, type):
-                if _is_override(file.source.path):
+                if is_override(file.source.path):
                     overrides[block.labels].append(block)
                 else:
                     base.append(block)
@@ -384,7 +391,8 @@ class TerraformJson:
         return Location(self.source.path)
 
 
-def _is_override(path: str) -> bool:
+def is_override(path: str) -> bool:
+    """Whether a file changes what the others of its module declare."""
     name = path.rpartition("/")[2].partition(".")[0]
     return name == "override" or name.endswith("_override")
 
@@ -442,6 +450,7 @@ def load(job: Job, tree: Tree) -> Iterator[Any]:
     built_in = job.settings.get("engine", "builtin") == "builtin"
     files: list[TerraformFile | TerraformJson] = []
     tests: list[SourceFile] = []
+    given: list[TerraformFile] = []
     complete = True
     for path in sorted(job.paths):
         try:
@@ -466,9 +475,57 @@ def load(job: Job, tree: Tree) -> Iterator[Any]:
             files.append(file)
         elif path.endswith(".hcl"):
             tests.append(source)
+        elif path.endswith(".tfvars"):
+            given.append(file)
     if files:
-        files.sort(key=lambda file: (_is_override(file.source.path), file.source.path))
-        yield TerraformModule(job.directory, _in_force(files), complete, tests)
+        files.sort(key=lambda file: (is_override(file.source.path), file.source.path))
+        yield TerraformModule(job.directory, in_force(files), complete, tests, given, tree)
+
+
+def facts(unit: object) -> Iterator[ModuleFact | ProviderFact]:
+    """The versions that a module takes, and the local modules that it calls."""
+    if not isinstance(unit, TerraformModule):
+        return
+    from posixpath import join, normpath
+
+    from iachygiene.parse.project import ModuleFact, ProviderFact
+
+    required = [
+        block.attributes["required_version"]
+        for block in unit.of("terraform")
+        if "required_version" in block.attributes
+    ]
+    called = []
+    for block in unit.of("module"):
+        source = block.attributes.get("source")
+        text = source.constant if source else None
+        if isinstance(text, str) and text.startswith(("./", "../")):
+            called.append(normpath(join(unit.directory, text)))
+    text = required[0].constant if len(required) == 1 else None
+    place = required[0].location if required else unit.location
+    yield ModuleFact(unit.directory, place, text if isinstance(text, str) else "", tuple(called))
+    for settings in unit.of("terraform"):
+        for block in settings.of("required_providers"):
+            for name, attribute in block.attributes.items():
+                address, version = provider_requirement(attribute)
+                if version:
+                    address = address or f"hashicorp/{name}"
+                    yield ProviderFact(unit.directory, attribute.location, address, version)
+
+
+def provider_requirement(attribute: Attribute) -> tuple[str, str]:
+    """Source and version of an entry of `required_providers`, "" for what is not a literal."""
+    from iachygiene.hcl import Object, literal
+    from iachygiene.parse.json import Json
+
+    members: dict[str, Any] = {}
+    if isinstance(attribute.node, Json):
+        if attribute.node.kind == "object":
+            members = {key.value: value.text for key, value in attribute.node.members}
+    elif isinstance(attribute.node, Object):
+        members = {item.name: literal(item.value) for item in attribute.node.items if item.name}
+    source, version = members.get("source"), members.get("version")
+    return source if isinstance(source, str) else "", version if isinstance(version, str) else ""
 
 
 def comments(unit: object) -> Iterator[Comment]:
@@ -561,7 +618,7 @@ def is_module_file(path: str) -> bool:
     return name.endswith(_NATIVE + _JSON) and name[0] != "."
 
 
-def _in_force(
+def in_force(
     files: Sequence[TerraformFile | TerraformJson],
 ) -> list[TerraformFile | TerraformJson]:
     """The files without those that OpenTofu reads another one instead of: x.tofu for x.tf."""

@@ -256,6 +256,8 @@ _RESOLVED_TAGS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("null", "boo
 _NULLS = frozenset(("", "~", "null", "Null", "NULL"))
 _TRUE = frozenset(("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"))
 _FALSE = frozenset(("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"))
+BOOLEANS = _TRUE | _FALSE
+"""The texts of plain scalars that are true or false."""
 _PROPERTIES = re.compile(r"(?:(?:&[A-Za-z0-9_-]+|!\S*)(?:[\s\ufeff]|#[^\n]*\n)*)+")
 _INTEGER = re.compile(r"[-+]?(?:0[bB][01]+|0[oO][0-7]+|0[xX][0-9a-fA-F]+|[0-9]+)")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")

@@ -166,7 +166,7 @@ def _finding(finding: Finding, fingerprint: str, files: Mapping[str, SourceFile]
             for place in finding.related
         ],
         "help": None,
-        "fix": None if fix is None else _fix(finding.location.path, fix, files),
+        "fix": None if fix is None else _fix(fix.path or finding.location.path, fix, files),
         "fingerprint": fingerprint,
         "new": None,
         "snippet": None if snippet is None else plain(snippet, MAX_SNIPPET),

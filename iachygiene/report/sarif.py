@@ -224,7 +224,7 @@ def _result(
         ]
     fix = fix_of(finding)
     if fix is not None:
-        found["fixes"] = [_fix(finding.location.path, fix, files)]
+        found["fixes"] = [_fix(fix.path or finding.location.path, fix, files)]
     return found
 
 

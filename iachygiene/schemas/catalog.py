@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from posixpath import commonpath, dirname
 from typing import TYPE_CHECKING
 
@@ -23,8 +23,8 @@ _READ: dict[tuple[str, int], dict[tuple[str, str], Schema]] = {}
 class Catalog:
     """The schemas for the manifests of one job.
 
-    `definitions` are the paths of files of the scan that define custom resources, `roots`
-    such definitions that are in the job itself.
+    `definitions` are size and path of files of the scan that seem to define a custom
+    resource, by group and kind; `roots` such definitions that are in the job itself.
     """
 
     __slots__ = ("_custom", "_definitions", "_directory", "_tree", "release", "roots")
@@ -32,13 +32,13 @@ class Catalog:
     def __init__(
         self,
         version: str = "",
-        definitions: Sequence[str] = (),
+        definitions: Mapping[str, Sequence[tuple[int, str]]] | None = None,
         tree: Tree | None = None,
         directory: str = "",
     ) -> None:
         self.release = release(version or KUBERNETES_VERSIONS[-1])
         self.roots: list[yaml.Node] = []
-        self._definitions = definitions
+        self._definitions = definitions or {}
         self._tree = tree
         self._directory = directory
         self._custom: dict[tuple[str, str], Schema | None] = {}
@@ -62,23 +62,21 @@ class Catalog:
         found = _defined(self.roots).get((api_version, kind))
         if found is not None or self._tree is None:
             return found
-        wanted = (api_version.partition("/")[0].encode(), kind.encode())
-        near = sorted(self._definitions, key=self._distance)
-        for path in near:
+        name = f"{api_version.rpartition('/')[0]}/{kind}"
+        for _, path in sorted(self._definitions.get(name, ()), key=self._order):
             try:
-                data = self._tree.raw(path)
-                if all(word in data for word in wanted):
-                    found = _read(path, data, self._tree).get((api_version, kind))
+                found = _read(path, self._tree).get((api_version, kind))
             except Broken:
                 continue
             if found is not None:
                 return found
         return None
 
-    def _distance(self, path: str) -> tuple[int, str]:
-        """How far a file is from the job: definitions beside it come before others."""
+    def _order(self, place: tuple[int, str]) -> tuple[int, int, str]:
+        """Definitions near the job come before others, and short files before long ones."""
+        size, path = place
         shared = commonpath((dirname(path), self._directory)) if self._directory else ""
-        return -len(shared), path
+        return -len(shared), size, path
 
     def violations(self, one: Object) -> list[Violation]:
         """What an object has that its schema does not allow."""
@@ -98,7 +96,8 @@ class Catalog:
         return checker.found
 
 
-def _read(path: str, data: bytes, tree: Tree) -> dict[tuple[str, str], Schema]:
+def _read(path: str, tree: Tree) -> dict[tuple[str, str], Schema]:
+    data = tree.raw(path)
     key = (path, hash(data))
     if key not in _READ:
         stream = yaml.parse(tree.read(path))

@@ -37,10 +37,13 @@ _WORDS = (
 _RANGES = {"int32": 1 << 31, "int64": 1 << 63}
 _LIMITS = ("minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "pattern")
 MAX_PATTERN = 1000
-MAX_TEXT = 4096
+MAX_TEXT = 512
 """Characters of a pattern, and of a text that it is searched in."""
+MAX_REPEATS = 2
+"""Unbounded repetitions in a pattern: what they cost in time multiplies."""
 
-Source: TypeAlias = "yaml.Mapping | Mapping[str, Any]"
+_UNBOUNDED = re.compile(r"[*+]|\{[0-9]*,\}")
+_REPEATED_GROUP = re.compile(r"\)(?:[*+]|\{[0-9]*,)")
 
 
 class Violation(NamedTuple):
@@ -282,7 +285,8 @@ class Checker:
             pattern = limits.get("pattern")
             if isinstance(pattern, str):
                 pattern = limits["pattern"] = _pattern(pattern)
-            if isinstance(pattern, re.Pattern) and not pattern.search(value[:MAX_TEXT]):
+            short = len(value) <= MAX_TEXT
+            if short and isinstance(pattern, re.Pattern) and not pattern.search(value):
                 message = f'"{_cut(value)}" does not match {_cut(pattern.pattern)}'
                 self._add("invalid", node.location, message)
         elif type(value) in (int, float):
@@ -339,8 +343,13 @@ def _first(node: yaml.Mapping) -> Location:
 
 
 def _pattern(text: str) -> re.Pattern[str] | None:
-    """The pattern, None where it is none that can be used here."""
-    if len(text) > MAX_PATTERN:
+    """The pattern, None where it is none that can be used here.
+
+    It comes from the scanned files and is written for a machine that does not backtrack.
+    """
+    if len(text) > MAX_PATTERN or len(_UNBOUNDED.findall(text)) > MAX_REPEATS:
+        return None
+    if _REPEATED_GROUP.search(text):
         return None
     try:
         # A dollar is the very end in Go, and in Python also before a last line end.

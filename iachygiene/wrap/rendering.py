@@ -70,13 +70,9 @@ def charts(
 
 
 def kustomizations(
-    directories: Sequence[str], tree: Tree, program: Program | None, settings: Mapping[str, Any]
+    directories: Sequence[str], tree: Tree, program: Program, settings: Mapping[str, Any]
 ) -> Iterator[Rendered | ToolStatus | Unchecked]:
     """Build kustomizations."""
-    if program is None:
-        run = KUSTOMIZE.missing(tree.root)
-        yield _status(KUSTOMIZE_CHECK, [run], len(directories), required=True)
-        return
 
     def render(directory: str) -> _Answer:
         return _kustomization(directory, tree, program, settings)
@@ -175,7 +171,7 @@ def _rendered(
     stdout: bytes, directory: str, tree: Tree, settings: Mapping[str, Any], split: Any
 ) -> Rendered:
     """The objects in the output; raises `Broken` where it is no YAML."""
-    version, definitions = settings.get("version", ""), settings.get("definitions", ())
+    version, definitions = settings.get("version", ""), settings.get("definitions", {})
     catalog = Catalog(version, definitions, tree, directory)
     manifests = []
     for path, text in split(stdout.decode(errors="replace"), directory, tree).items():

@@ -19,7 +19,9 @@ from iachygiene.parse.compose import (
     group,
     load,
 )
+from iachygiene.parse.compose_references import references
 from iachygiene.parse.compose_variables import expand
+from iachygiene.parse.project import BuildFact, PortFact, SecretFact
 
 
 def tree_of(files: Mapping[str, str]) -> Tree:
@@ -412,25 +414,195 @@ def test_flags_may_be_texts() -> None:
 # --- facts and comments
 
 
+def builds(text: str) -> list[BuildFact]:
+    return [fact for fact in facts(project(text)) if isinstance(fact, BuildFact)]
+
+
 def test_service_that_names_build_and_image_is_a_fact() -> None:
     image = "docker.io/library/x:${TAG}"
-    text = f"services:\n  a:\n    image: {image}\n    build: {{context: ., target: t}}\n"
-    (fact,) = facts(project(text))
-    assert (fact.object, fact.image, fact.dockerfile, fact.target) == (
-        "service a",
-        "x",
-        "Dockerfile",
-        "t",
-    )
+    text = f"services:\n  a:\n    image: {image}\n    build: {{context: sub, target: t}}\n"
+    (fact,) = builds(text)
+    assert fact[1:] == ("service a", "x", "sub/Dockerfile", "t", "sub", "compose")
     assert text[slice(*fact.location.span)] == "build"
 
 
-@pytest.mark.parametrize(
-    "body", ["image: x", "build: .", "{image: $X, build: .}", "{image: x, build: $DIR}"]
-)
-def test_service_that_is_not_known_well_enough_is_no_fact(body: str) -> None:
+@pytest.mark.parametrize("body", ["build: .", "{image: $X, build: .}"])
+def test_build_without_a_known_name_is_a_fact_without_one(body: str) -> None:
     body = body if body.startswith("{") else f"{{{body}}}"
-    assert list(facts(project(f"services: {{a: {body}}}"))) == []
+    assert [fact.image for fact in builds(f"services: {{a: {body}}}")] == [""]
+
+
+@pytest.mark.parametrize("body", ["image: x", "{image: x, build: $DIR}"])
+def test_service_that_builds_nothing_known_is_no_build(body: str) -> None:
+    body = body if body.startswith("{") else f"{{{body}}}"
+    assert builds(f"services: {{a: {body}}}") == []
+
+
+@pytest.mark.parametrize(
+    ("body", "ports"),
+    [
+        ("{build: ., ports: ['80:8000', '81:9000-9001']}", [(8000, 8000), (9000, 9001)]),
+        ("{build: ., ports: ['53:53/udp', '$P:$P']}", []),
+        ("{build: ., ports: ['80:8000'], command: [serve]}", []),
+        ("{image: x, ports: ['80:8000']}", [(8000, 8000)]),
+        ("{provider: {type: x}, ports: ['80:8000']}", []),
+    ],
+)
+def test_ports_that_a_service_counts_on_are_facts(body: str, ports: list[tuple[int, int]]) -> None:
+    found = facts(project(f"services: {{a: {body}}}"))
+    assert [(one.first, one.last) for one in found if isinstance(one, PortFact)] == ports
+
+
+def test_secret_file_of_a_built_service_is_a_fact() -> None:
+    files = {
+        "compose.yaml": "services: {a: {build: ., secrets: [s]}}\nsecrets: {s: {file: s.txt}}\n",
+        "s.txt": "hunter22",
+    }
+    (fact,) = (one for one in facts(project(files)) if isinstance(one, SecretFact))
+    assert (fact.path, fact.dockerfile, fact.context) == ("s.txt", "Dockerfile", "")
+
+
+# --- ports, references and files
+
+
+@pytest.mark.parametrize(
+    ("port", "ip", "published", "target", "protocol"),
+    [
+        ("'80'", "", None, (80, 80), "tcp"),
+        ("80", "", None, (80, 80), "tcp"),
+        ("'8080:80/udp'", "", (8080, 8080), (80, 80), "udp"),
+        ("'127.0.0.1:8080:80'", "127.0.0.1", (8080, 8080), (80, 80), "tcp"),
+        ("'127.0.0.1::80'", "127.0.0.1", None, (80, 80), "tcp"),
+        ("'[::1]:8080:80'", "[::1]", (8080, 8080), (80, 80), "tcp"),
+        ("'${A:-8080}:80'", "", (8080, 8080), (80, 80), "tcp"),
+        ("'${A:?no}:80'", "", None, (80, 80), "tcp"),
+        ("'8000-8002:80-82'", "", (8000, 8002), (80, 82), "tcp"),
+        ("{target: 80, published: '8080', host_ip: '::1'}", "::1", (8080, 8080), (80, 80), "tcp"),
+        ("{target: 80}", "", None, (80, 80), "tcp"),
+        ("x", "", None, None, "tcp"),
+    ],
+)
+def test_ports_are_read_in_all_forms(
+    port: str,
+    ip: str,
+    published: tuple[int, int] | None,
+    target: tuple[int, int] | None,
+    protocol: str,
+) -> None:
+    (found,) = service(f"services:\n  a:\n    image: x\n    ports: [{port}]\n").ports
+    assert (found.host_ip, found.published, found.target, found.protocol) == (
+        ip,
+        published,
+        target,
+        protocol,
+    )
+
+
+@pytest.mark.parametrize(
+    ("port", "fixed"),
+    [
+        ("'8080:80'", [(8080, 80)]),
+        ("'8000-8001:80-81'", [(8000, 80), (8001, 81)]),
+        ("'8000-8001:80'", []),
+        ("'80'", []),
+        ("'8080:$P'", [(8080, None)]),
+    ],
+)
+def test_ports_that_are_taken_for_sure(port: str, fixed: list[tuple[int, int | None]]) -> None:
+    (found,) = service(f"services:\n  a:\n    image: x\n    ports: [{port}]\n").ports
+    assert list(found.fixed) == fixed
+
+
+def test_references_of_a_service_are_found_in_all_forms() -> None:
+    text = """\
+services:
+  a:
+    build: {context: ., secrets: [b]}
+    depends_on: {c: {condition: service_started}, d: {required: false}}
+    network_mode: service:e
+    links: ["f:alias"]
+    volumes_from: ["g:ro", "container:other"]
+    networks: {h: {aliases: [x]}}
+    volumes: ["ii:/x", "./j:/y", {type: volume, source: k, target: /z}, "$L:/l"]
+    secrets: [{source: m}]
+    configs: [n]
+"""
+    assert [(one.kind, one.name) for one in references(service(text))] == [
+        ("services", "c"),
+        ("services", "e"),
+        ("services", "f"),
+        ("services", "g"),
+        ("networks", "h"),
+        ("volumes", "ii"),
+        ("volumes", "k"),
+        ("secrets", "m"),
+        ("configs", "n"),
+        ("secrets", "b"),
+    ]
+
+
+def test_files_that_a_project_asks_for_are_named_with_what_is_known_of_them() -> None:
+    files = {
+        "app/compose.yaml": """\
+include: [../gone/compose.yaml]
+services:
+  a:
+    build: {context: ../web, dockerfile: Prod.dockerfile}
+    env_file: [a.env, {path: b.env, required: false}, $C]
+""",
+        "app/a.env": "X=1",
+        "web/Prod.dockerfile": "FROM x",
+    }
+    found = project(files)
+    assert {(one.what, one.path, one.required) for one in found.named_files} == {
+        ("include", "gone/compose.yaml", True),
+        ("build context", "web", True),
+        ("Dockerfile", "web/Prod.dockerfile", True),
+        ("env_file", "app/a.env", True),
+        ("env_file", "app/b.env", False),
+    }
+    assert not found.complete
+
+
+@pytest.mark.parametrize(
+    ("other", "partial"),
+    [
+        ("services: {a: {command: x}}", True),
+        ("services: {db: {image: y}}", True),
+        ("services: {b: {image: y}}", False),
+    ],
+)
+def test_file_beside_a_usual_one_may_be_made_for_it(other: str, partial: bool) -> None:
+    files = {
+        "docker-compose.yml": "services: {a: {image: x}, db: {image: x}}",
+        "docker-compose-more.yml": other,
+    }
+    found = [one for one in units(files) if isinstance(one, ComposeFile)]
+    by_name = {one.location.path: one.partial for one in found}
+    assert by_name == {"docker-compose.yml": False, "docker-compose-more.yml": partial}
+
+
+@pytest.mark.parametrize(
+    ("extends", "complete", "lost"),
+    [
+        ("b", True, []),
+        ("missing", False, ["missing"]),
+        ("{file: gone.yml, service: x}", False, []),
+        ("{file: base.yml, service: x}", False, ["x"]),
+    ],
+)
+def test_what_is_extended_and_not_found_is_noted(
+    extends: str, complete: bool, lost: list[str]
+) -> None:
+    files = {
+        "compose.yaml": f"services: {{a: {{extends: {extends}}}, b: {{image: x}}}}",
+        "base.yml": "services: {y: {image: x}}",
+    }
+    found = [one for one in units(files) if "a" in getattr(one, "services", {})]
+    (one,) = found
+    assert isinstance(one, ComposeFile)
+    assert one.services["a"].complete is complete
+    assert [node.text for node in one.lost_services] == lost
 
 
 def test_comments_of_all_files_of_a_project_are_found() -> None:
@@ -491,6 +663,8 @@ def test_any_shape_of_services_is_read(base: str, over: str) -> None:
             for one in unit.services.values():
                 list(one.volumes)
                 list(one.dependencies)
+                list(references(one))
+                assert all(port.location.path in unit.paths for port in one.ports)
                 assert one.healthcheck is None or one.healthcheck.text == "healthcheck"
                 assert one.location.path in unit.paths
                 assert one.image is None or one.image.location.path in unit.paths

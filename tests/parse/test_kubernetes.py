@@ -16,6 +16,7 @@ from iachygiene.parse.kubernetes import (
     Manifest,
     ManifestSet,
     Object,
+    chart_of,
     comments,
     facts,
     group,
@@ -25,6 +26,7 @@ from iachygiene.parse.kubernetes import (
     matches,
     quantity,
 )
+from iachygiene.parse.project import ContainerFact, HostFact, NameFact
 
 
 def tree_of(files: Mapping[str, str]) -> Tree:
@@ -150,7 +152,7 @@ def test_empty_list_has_no_objects() -> None:
 # --- templates and broken files
 
 
-def test_templates_of_a_chart_are_one_thing_not_checked() -> None:
+def test_templates_of_a_chart_are_left_to_helm() -> None:
     files = {
         "shop/Chart.yaml": "apiVersion: v2\nname: shop\n",
         "shop/templates/a.yaml": "apiVersion: v1\nkind: {{ .Values.kind }}\n",
@@ -158,10 +160,9 @@ def test_templates_of_a_chart_are_one_thing_not_checked() -> None:
         "shop/crds/c.yaml": "apiVersion: v1\nkind: C\n",
     }
     found = units(files)
-    assert [unit for unit in found if isinstance(unit, Unchecked)] == [
-        Unchecked("shop", "template", "Helm chart: 2 templates are not rendered")
-    ]
+    assert [unit for unit in found if isinstance(unit, Unchecked)] == []
     assert [unit.file.path for unit in found if isinstance(unit, Manifest)] == ["shop/crds/c.yaml"]
+    assert chart_of("shop/templates/sub/b.yaml", tree_of(files)) == "shop"
 
 
 def test_directory_called_templates_without_a_chart_is_plain() -> None:
@@ -603,12 +604,16 @@ def test_plain_texts_are_known(text: str) -> None:
 # --- facts and comments
 
 
+def containers(unit: Manifest) -> list[ContainerFact]:
+    return [fact for fact in facts(unit) if isinstance(fact, ContainerFact)]
+
+
 def test_fact_of_a_container_tells_what_the_image_has_to_be() -> None:
     text = DEPLOYMENT.replace(
         "    spec:\n",
         "    spec:\n      securityContext: {runAsNonRoot: true, runAsUser: 7}\n",
     ).replace("image: nginx", "image: docker.io/library/nginx:1.27\n          livenessProbe: {}")
-    (fact,) = facts(manifest(text))
+    (fact,) = containers(manifest(text))
     assert (fact.object, fact.image) == ("Deployment web, container web", "nginx")
     assert fact.non_root is not None
     assert text[slice(*fact.non_root.span)] == "true"
@@ -625,17 +630,31 @@ def test_fact_demands_nothing_where_the_user_is_not_known() -> None:
         "    spec:\n",
         "    spec:\n      securityContext: {runAsNonRoot: true, runAsUser: '${UID}'}\n",
     )
-    (fact,) = facts(manifest(text))
+    (fact,) = containers(manifest(text))
     assert fact.non_root is None
 
 
 def test_image_of_unknown_name_is_no_fact() -> None:
-    assert list(facts(manifest(DEPLOYMENT.replace("nginx", "$IMAGE")))) == []
+    assert containers(manifest(DEPLOYMENT.replace("nginx", "$IMAGE"))) == []
 
 
 def test_init_containers_do_not_run_on() -> None:
     text = DEPLOYMENT + "      initContainers: [{name: i, image: x}]\n"
-    assert [fact.long_running for fact in facts(manifest(text))] == [False, True]
+    assert [fact.long_running for fact in containers(manifest(text))] == [False, True]
+
+
+def test_hosts_and_names_are_facts() -> None:
+    text = DEPLOYMENT.replace(
+        "image: nginx",
+        "image: nginx\n          env: [{name: A, value: 'http://b.c:80'}, {name: B, value: $(X)}]",
+    )
+    text += (
+        "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\n"
+        "data: {x: 'redis:6379', y: no, z: \"a: b:1\\nc\"}\n"
+    )
+    found = list(facts(manifest(text)))
+    assert [one.host for one in found if isinstance(one, HostFact)] == ["redis", "b.c"]
+    assert [one.name for one in found if isinstance(one, NameFact)] == ["web", "m"]
 
 
 def test_comments_come_from_the_manifest_and_not_from_the_set() -> None:
@@ -677,3 +696,88 @@ def test_any_shape_of_objects_is_read(first: list[str], second: list[str]) -> No
             for container in unit.containers:
                 assert container.location.path == unit.file.path
                 assert container.image is None or container.image.text is not None
+
+
+# --- what belongs together, and what defines kinds
+
+
+NESTED = {"a/x.yaml": "", "a/b/c/y.yaml": "", "d/z.yaml": ""}
+
+
+@pytest.mark.parametrize(
+    ("context", "directories"),
+    [
+        ("directory", {"a": ["a/x.yaml"], "a/b/c": ["a/b/c/y.yaml"], "d": ["d/z.yaml"]}),
+        ("tree", {"a": ["a/x.yaml", "a/b/c/y.yaml"], "d": ["d/z.yaml"]}),
+        ("all", {"a": ["a/x.yaml", "a/b/c/y.yaml", "d/z.yaml"]}),
+    ],
+)
+def test_context_decides_which_manifests_are_seen_together(
+    context: str, directories: dict[str, list[str]]
+) -> None:
+    jobs = group(NESTED, tree_of(NESTED), {"context": context})
+    assert {job.directory: list(job.paths) for job in jobs} == directories
+
+
+DEFINITION = """\
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: shops.example.com}
+spec:
+  group: example.com
+  names:
+    kind: Shop
+  versions:
+    - name: v1
+      schema: {openAPIV3Schema: {type: object, properties: {spec: {type: string}}}}
+"""
+SHOP = "apiVersion: example.com/v1\nkind: Shop\nspec: {}\n"
+
+
+def test_definitions_of_the_scan_are_found_whatever_their_directory() -> None:
+    files = {"crds/shop.yaml": DEFINITION, "shops/north.yaml": SHOP}
+    (north,) = (
+        unit
+        for unit in units(files)
+        if isinstance(unit, Manifest) and unit.file.path == "shops/north.yaml"
+    )
+    ((_, violation),) = north.violations
+    assert violation.message == 'the value of "spec" is a mapping and has to be a text'
+
+
+def test_definitions_elsewhere_are_named_by_a_setting() -> None:
+    files = {"vendor/crds/shop.json": DEFINITION, "north.yaml": SHOP}
+    tree = tree_of(files)
+    for settings_, count in (({}, 0), ({"crd-paths": ["vendor/crds/*.json"]}, 1)):
+        (job,) = group(["north.yaml"], tree, settings_)
+        (north,) = (unit for unit in load(job, tree) if isinstance(unit, Manifest))
+        assert len(north.violations) == count
+
+
+def test_definition_beside_an_object_comes_before_others() -> None:
+    other = DEFINITION.replace("spec: {type: string}", "spec: {type: object}")
+    files = {"a/crd.yaml": other, "b/crd.yaml": DEFINITION, "b/shops/north.yaml": SHOP}
+    tree = tree_of(files)
+    job = next(job for job in group(files, tree, {}) if job.directory == "b/shops")
+    (north,) = (unit for unit in load(job, tree) if isinstance(unit, Manifest))
+    assert len(north.violations) == 1
+
+
+@pytest.mark.parametrize("name", ["01-assert.yaml", "e2e/02-errors.yaml"])
+def test_assertions_of_kuttl_are_partial(name: str) -> None:
+    (found,) = (unit for unit in units({name: DEPLOYMENT}) if isinstance(unit, Manifest))
+    assert [one.partial for one in found.objects] == [True]
+
+
+def test_line_that_a_script_fills_in_makes_a_file_a_template() -> None:
+    text = "apiVersion: v1\nkind: Service\nspec:\n  clusterIP: {SERVICE_IP_PREFIX}.16\n"
+    assert [type(unit) for unit in units({"a.yaml": text})] == [Unchecked]
+
+
+def test_broken_line_without_a_template_is_broken() -> None:
+    text = "apiVersion: v1\nkind: Service\nspec:\n  a: ${X}\n  clusterIP: {x}.16\n"
+    assert Trouble in [type(unit) for unit in units({"a.yaml": text})]
+
+
+def test_list_of_nothing_has_no_objects() -> None:
+    assert shown("apiVersion: v1\nkind: ConfigMapList\nitems:\n") == []

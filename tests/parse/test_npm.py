@@ -20,7 +20,8 @@ def units(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
     tree = Tree(str(root), listed=frozenset(files))
-    return list(load(Job("npm", "", ("package.json",), settings or {}), tree))
+    found = load(Job("npm", "", ("package.json",), settings or {}), tree)
+    return [unit for unit in found if isinstance(unit, NpmPackage | Trouble)]
 
 
 def package(root: Path, manifest: Mapping[str, Any], **settings: Any) -> NpmPackage:

@@ -12,16 +12,14 @@ from hypothesis import strategies as st
 from iachygiene.files import Tree
 from iachygiene.model import Finding, Fix, Severity
 from iachygiene.parse.compose import ComposeFile, group, load
+from iachygiene.rules.compose.dependencies import compose_depends_on_not_healthy
+from iachygiene.rules.compose.healthchecks import compose_healthcheck_missing
 from iachygiene.rules.compose.images import compose_unpinned_image
 from iachygiene.rules.compose.security import (
     compose_docker_socket,
     compose_privileged,
-    compose_runs_as_root,
 )
-from iachygiene.rules.compose.services import (
-    compose_depends_on_not_healthy,
-    compose_healthcheck_missing,
-)
+from iachygiene.rules.compose.users import compose_runs_as_root
 
 Check = Callable[..., Iterator[Finding]]
 
@@ -361,7 +359,6 @@ def test_no_rule_stumbles_over_an_odd_shape(services: dict[str, dict[str, str]])
         compose_unpinned_image,
         compose_privileged,
         compose_docker_socket,
-        compose_runs_as_root,
         compose_depends_on_not_healthy,
         compose_healthcheck_missing,
     ):

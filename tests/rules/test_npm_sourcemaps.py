@@ -10,7 +10,7 @@ import pytest
 from iachygiene.files import Tree
 from iachygiene.model import Finding, Job, Severity
 from iachygiene.parse.npm import NpmPackage, load
-from iachygiene.rules.npm import sourcemaps
+from iachygiene.rules.npm import originals, references, sourcemaps
 
 OWN = '{"version": 3, "sources": ["../src/a.ts"], "sourcesContent": ["a\\nb\\n"], "mappings": ""}'
 PLAIN = '{"version": 3, "sources": ["../src/a.ts"], "mappings": ""}'
@@ -34,9 +34,10 @@ def findings(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, newline="")
     tree = Tree(str(root), listed=frozenset({"package.json", *files}))
-    (unit,) = load(Job("npm", "", ("package.json",), settings), tree)
+    *_, unit = load(Job("npm", "", ("package.json",), settings), tree)
     assert isinstance(unit, NpmPackage)
-    return list(getattr(sourcemaps, rule)(unit))
+    module = next(one for one in (sourcemaps, references, originals) if hasattr(one, rule))
+    return list(getattr(module, rule)(unit))
 
 
 def test_an_embedding_map_is_told_with_its_size_and_what_let_it_ship(tmp_path: Path) -> None:

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from iachygiene.distance import within
+from iachygiene.endpoints import Endpoint, endpoints
 from iachygiene.model import Findings, Severity, at
 from iachygiene.parse.compose import ComposeFile, Service, Variable
 from iachygiene.parse.compose_variables import expand, is_unknown
 from iachygiene.parse.yaml import Mapping
 from iachygiene.rule import rule
 
-_URL = re.compile(
-    r"(?P<scheme>[a-z][a-z0-9+.-]{1,30})://(?:[^\s/@]*@)?(?P<host>[A-Za-z0-9_.-]+)"
-    r"(?::(?P<port>[0-9]{1,5}))?(?=[/?#,;\s]|$)"
-)
-_PAIR = re.compile(r"(?P<host>[A-Za-z0-9][A-Za-z0-9_.-]*):(?P<port>[0-9]{1,5})")
 _SELF = frozenset(("localhost", "127.0.0.1"))
 _OUTSIDE = frozenset(
     (
@@ -30,25 +25,9 @@ _OUTSIDE = frozenset(
 """Words of variables whose URLs are for somebody outside, or for the service itself."""
 
 
-class Target(NamedTuple):
-    """A host that a variable names. `scheme` is "" where the value is no URL."""
-
-    scheme: str
-    host: str
-    port: int | None
-
-
-def targets(variable: Variable) -> Iterator[Target]:
+def _targets(variable: Variable) -> Iterator[Endpoint]:
     """The hosts that the value of a variable names."""
-    text = expand(variable.value or "").strip()
-    if len(text) > 2000:
-        return
-    pair = _PAIR.fullmatch(text)
-    if pair:
-        yield Target("", pair["host"], int(pair["port"]))
-        return
-    for found in _URL.finditer(text):
-        yield Target(found["scheme"], found["host"], int(found["port"]) if found["port"] else None)
+    return endpoints(expand(variable.value or ""))
 
 
 @rule("CO506", ComposeFile, Severity.WARNING)
@@ -118,7 +97,7 @@ def compose_service_host_mismatch(compose: ComposeFile) -> Findings:
         if variable.value is not None and (":" in variable.value)
     )
     for service, variable in compose.own(variables):
-        for target in targets(variable):
+        for target in _targets(variable):
             other = None
             if target.host in _SELF:
                 other = _listener(compose, service, variable, target)
@@ -157,7 +136,7 @@ def _has_outside(compose: ComposeFile, service: Service) -> bool:
 
 
 def _listener(
-    compose: ComposeFile, service: Service, variable: Variable, target: Target
+    compose: ComposeFile, service: Service, variable: Variable, target: Endpoint
 ) -> Service | None:
     """The one other service that listens on the port, where the URL is for the container."""
     port = target.port
@@ -283,7 +262,7 @@ def _partners(compose: ComposeFile, service: Service) -> Iterator[tuple[Service,
         if other and dependency.condition != "service_completed_successfully":
             yield other, Variable("", None, dependency.node)
     for variable in service.variables("environment"):
-        for target in targets(variable) if variable.value else ():
+        for target in _targets(variable) if variable.value else ():
             other = compose.services.get(target.host)
             if other is not None and other is not service:
                 yield other, variable

@@ -143,8 +143,8 @@ def apt_install_without_yes(dockerfile: Dockerfile) -> Findings:
         command = use.command
         answered = (
             command.has_flag("y", "yes", "qq", "assume-yes")
-            or command.count_flag("q") > 1
-            or command.count_flag("quiet") > 1
+            or command.count_flag("q") == 2
+            or command.count_flag("quiet") == 2
             or command.has("-q=2")
         )
         if command.has("install") and not answered:

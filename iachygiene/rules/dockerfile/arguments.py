@@ -170,6 +170,11 @@ def arg_out_of_scope(dockerfile: Dockerfile) -> Findings:
         ARG NODE_VERSION=22
         FROM node:$NODE_VERSION
         LABEL node=$NODE_VERSION
+    Good: a stage that a variable chooses
+        FROM debian:12 AS base-amd64
+        ARG SUM=0123
+        FROM base-$TARGETARCH
+        RUN echo "$SUM"
     Good: not expanded
         ARG VERSION=2.3
         FROM debian:12
@@ -182,6 +187,9 @@ def arg_out_of_scope(dockerfile: Dockerfile) -> Findings:
     if not elsewhere:
         return
     for stage in dockerfile.stages:
+        if stage.chain[-1].resolved.unknown:
+            # A variable may name any stage, with whatever that declares.
+            continue
         suspects = elsewhere.keys() - {*stage.variables, *_PREDEFINED, *_PLATFORM}
         suspects = {name for name in suspects if not _set_by(stage, name)}
         for one in stage.instructions if suspects else ():

@@ -13,8 +13,8 @@ from iachygiene.rule import rule
 from iachygiene.rules.dockerfile.known_images import family
 
 _CODENAME = re.compile(
-    r"(?:^|-)(?:trixie|bookworm|bullseye|buster|stretch|jessie|noble|jammy|focal|bionic|xenial"
-    r"|oracular|plucky|questing)(?![a-z])"
+    r"(?:^|-)(?:trixie|bookworm|bullseye|buster|stretch|jessie|wheezy|noble|jammy|focal|bionic"
+    r"|xenial|trusty|precise|oracular|plucky|questing)(?![a-z])"
 )
 _RELEASED = frozenset(("debian", "ubuntu", "buildpack-deps"))
 _BY_MAJOR = frozenset(("node", "python", "golang", "openjdk", "ruby", "php", "dotnet"))
@@ -214,6 +214,8 @@ def _sources(dockerfile: Dockerfile) -> Iterator[tuple[Flag, ImageRef, str]]:
     if "from=" not in dockerfile.file.text:
         return
     names = {stage.name.lower() for stage in dockerfile.stages if stage.name}
+    # Stages of a template may stand in what it takes in.
+    is_template = "{{" in dockerfile.file.text
     for stage in dockerfile.stages:
         for one in stage.instructions:
             for flag in one.flags if isinstance(one, (Copy, Run)) else ():
@@ -223,5 +225,6 @@ def _sources(dockerfile: Dockerfile) -> Iterator[tuple[Flag, ImageRef, str]]:
                 elif flag.name != "from":
                     continue
                 is_stage = source.lower() in names or _NUMBER.fullmatch(source)
-                if source and not is_stage and "$" not in source:
+                unknown = "$" in source or (is_template and "/" not in source)
+                if source and not is_stage and not unknown:
                     yield flag, parse_image(source, flag.location), stage.object

@@ -292,7 +292,7 @@ def _unwanted(name: str, kind: str, entries: dict[str, str]) -> _Unwanted | None
     if kind != "file":
         return None
     if name == ".env" or (name.startswith(".env.") and not name.endswith(_PUBLISHED)):
-        return _Unwanted(name, (name,), directory=False, severity=_WARNING)
+        return _Unwanted(name, (name,), directory=False)
     if name.endswith(".log"):
         return _Unwanted("**/*.log", (name,), directory=False)
     if ".tfstate" in name:

@@ -44,6 +44,13 @@ _HARMLESS = frozenset(
     )
 )
 _CERTIFICATE = re.compile(r"^ca|cert|chain|bundle|root|pub")
+_FOR_TESTS = frozenset(
+    ("test", "tests", "testdata", "fixtures", "fixture", "examples", "example", "mocks", "e2e")
+)
+_YAML_SECRET = re.compile(
+    r"^\s*[\w.-]*(?:password|secret|token|api_?key)[\w.-]*\s*:\s*[\"']?([^\s\"'#{]{8,})",
+    re.MULTILINE | re.IGNORECASE,
+)
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----")
 
 
@@ -94,7 +101,23 @@ def is_secret_file(path: str, context: BuildContext) -> bool:
     name = posixpath.basename(path)
     if name == ".npmrc" or is_environment_file(name):
         return holds_secret(context.file(path), name)
-    return is_credentials_file(path)
+    if not is_credentials_file(path) or not _FOR_TESTS.isdisjoint(path.split("/")):
+        return False
+    return not _is_harmless(context.file(path), name)
+
+
+def _is_harmless(file: SourceFile | None, name: str) -> bool:
+    """Whether what a file holds shows that it is none of credentials, whatever its name."""
+    if file is None:
+        return False
+    if name.endswith((".key", ".pem")):
+        return private_key_in(file.shown_text) is None
+    if name in ("secrets.yml", "secrets.yaml"):
+        return not any(
+            not is_placeholder(found[1]) and "$" not in found[1]
+            for found in _YAML_SECRET.finditer(file.shown_text)
+        )
+    return False
 
 
 def says_secret(name: str) -> bool:
@@ -103,6 +126,12 @@ def says_secret(name: str) -> bool:
     words = lowered.split("_")
     if "access_key_id" in lowered:
         return True
+    if ("gpg" in words or "pgp" in words) and "private" not in words:
+        # Mostly the fingerprint of the key that a download is signed with.
+        words = [word for word in words if word != "key"]
+    if "__" in name and not name.isupper():
+        # The path of a setting: a "Key" in it is one half of a pair.
+        words = [word for word in words if word != "key"]
     return not _SECRET.isdisjoint(words) and _HARMLESS.isdisjoint(words)
 
 

@@ -162,7 +162,7 @@ def user_before_chown(dockerfile: Dockerfile) -> Findings:
     Bad:
         FROM debian:12
         USER 1000
-        RUN chown -R 1000 /srv
+        RUN chown -R 1001 /srv
     Good:
         FROM node:22
         RUN apt-get update && apt-get install -y git
@@ -173,6 +173,10 @@ def user_before_chown(dockerfile: Dockerfile) -> Findings:
         USER root
         RUN apt-get update && apt-get install -y git
         USER node
+    Good: one's own files
+        FROM debian:12
+        USER app
+        RUN mkdir -p ~/cache && chown -R app ~/cache
     Good: by other means
         FROM node:22
         USER node
@@ -189,8 +193,9 @@ def user_before_chown(dockerfile: Dockerfile) -> Findings:
             if one.keyword == "USER":
                 user, is_root = one, _may_be_root(one, stage)
             elif isinstance(one, Run) and user is not None and not is_root:
+                own = user.argument.text.partition(":")[0]
                 for command in one.script.commands:
-                    if _needs_root(command):
+                    if _needs_root(command, own):
                         text = " ".join(word.text for word in command.words[:2])
                         message = f'"{text}" needs root and runs as "{user.argument.text}"'
                         related = [user.location.labelled("set here")]
@@ -207,12 +212,13 @@ def _is_windows(text: str) -> bool:
     return "container" in text or "\\" in text
 
 
-def _needs_root(command: Command) -> bool:
+def _needs_root(command: Command, user: str) -> bool:
     if command.nesting or command.operator == "||":
         return False
     if command.name in _MANAGERS:
         return command.has(*_MANAGING)
     if command.name == "chown":
         # To change the owner takes root, save for what is one's own already.
-        return bool(command.plain) and not command.plain[0].text.startswith((":", "$"))
+        owner = command.plain[0].text.partition(":")[0] if command.plain else ""
+        return owner not in ("", user) and not owner.startswith("$")
     return command.name in _ADMINISTRATION

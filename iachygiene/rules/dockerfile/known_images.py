@@ -40,7 +40,10 @@ _NON_ROOT_NAMES = (
     *("cgr.dev/chainguard/", "bitnami/", "public.ecr.aws/bitnami/", "jenkins/jenkins"),
     *("grafana/grafana", "elasticsearch", "kibana", "docker.elastic.co/"),
 )
-_MIRRORED = ("docker/library/", "library/")
+_MIRRORED = (
+    *("docker/library/", "library/", "amd64/", "arm64v8/", "arm32v7/", "arm32v6/", "i386/"),
+    *("ppc64le/", "s390x/", "riscv64/"),
+)
 _NET = "mcr.microsoft.com/dotnet/"
 _DISTROLESS = "gcr.io/distroless/"
 
@@ -71,6 +74,8 @@ def starts_as_root(image: ImageRef) -> bool | None:
     if image.repository.unknown or (image.registry is not None and image.registry.unknown):
         return None
     if any(word in name or word in tag for word in _USERS_OF_THEIR_OWN):
+        return False
+    if name.startswith(_NET) and "distroless" in tag:
         return False
     if name.startswith(_NON_ROOT_NAMES):
         return False

@@ -80,6 +80,7 @@ def unpinned_pip_package(dockerfile: Dockerfile) -> Findings:
             given = command.has("-r", "--requirement", ".") or command.has_flag("c", "constraint")
             if _is_pip_install(command) and not given:
                 words = _behind(command.plain_without(_PIP_VALUED), "install")
+                words = list(dropwhile(lambda word: word.text == "install", words))
                 loose = [word for word in words if not _is_pinned_for_pip(word.text)]
                 yield from unpinned(Use(command, run, where), loose)
 

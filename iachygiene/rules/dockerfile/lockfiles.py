@@ -168,7 +168,7 @@ def lockfile_not_frozen(dockerfile: Dockerfile, *, compiled: bool = False) -> Fi
 
 
 class _Known:
-    """What is asked of the stages again and again."""
+    """What is asked of the stages again and again; a lockfile may have a directory."""
 
     def __init__(self, dockerfile: Dockerfile) -> None:
         self.context = dockerfile.context
@@ -179,7 +179,7 @@ class _Known:
         """Whether the file is there when the command runs: by name, mount or whole copy."""
         if any(mount.options.get("source", "").endswith(lockfile) for mount in ran.run.mounts):
             return True
-        place = self.first_copy(ran.stage, lockfile)
+        place = self.first_copy(ran.stage, posixpath.join(_directory(ran), lockfile))
         return place is not None and place < ran.run.extent.start
 
     def first_copy(self, stage: Stage, lockfile: str) -> int | None:
@@ -237,6 +237,18 @@ def _left_behind(known: _Known, ran: Ran) -> str:
     return '"poetry install" without a lockfile, as "poetry.lock" is not copied'
 
 
+def _directory(ran: Ran) -> str:
+    """The directory that a `cd` before the command leads to, "" where there is none."""
+    place = ran.command.location.span.start
+    words = [
+        command.plain[0].text
+        for command in ran.run.script.named("cd")
+        if command.plain and command.location.span.start < place
+    ]
+    path = words[-1] if words else ""
+    return "" if path.startswith(("/", "~", "$", "..")) else posixpath.normpath(path or ".")
+
+
 def _is_set(ran: Ran, variables: tuple[str, ...]) -> bool:
     for assignment in (*ran.command.assignments, *ran.run.script.assignments):
         if assignment.name in variables and assignment.value:
@@ -254,12 +266,14 @@ def _is_set(ran: Ran, variables: tuple[str, ...]) -> bool:
 
 
 def _brings(path: str, lockfile: str, context: BuildContext | None) -> bool:
+    lockfile = posixpath.normpath(lockfile)
     directory, name = posixpath.split(path)
     if path in (".", "*") or (context is not None and context.is_directory(path)):
-        directory, name = "" if path in (".", "*") else path, "*"
-    if not fnmatchcase(lockfile, name):
+        full = posixpath.join("" if path in (".", "*") else path, lockfile)
+        return context is not None and context.is_file(full) and not context.ignores(full)
+    if not fnmatchcase(posixpath.basename(lockfile), name):
         return False
-    full = posixpath.join(directory, lockfile)
     if "*" in name or "?" in name:
+        full = posixpath.join(directory, posixpath.basename(lockfile))
         return context is not None and context.is_file(full) and not context.ignores(full)
     return True

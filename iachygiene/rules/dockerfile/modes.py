@@ -142,8 +142,7 @@ def _sets_password(ran: Ran) -> bool:
     if command.name == "chpasswd":
         return not any(mount.options.get("type") == "secret" for mount in ran.run.mounts)
     if command.name == "passwd":
-        locks = command.has_flag("l", "lock", "S", "status", "e", "expire")
-        return bool(command.plain) and not locks
+        return command.has_flag("d", "delete", "stdin") or command.operator in ("|", "|&")
     if not command.has_flag(*_PASSWORD_FLAGS):
         return False
     words = command.arguments

@@ -278,13 +278,17 @@ def mount_cache_and_no_cache(dockerfile: Dockerfile) -> Findings:
         RUN rm -f /etc/apt/apt.conf.d/docker-clean
         RUN --mount=type=cache,target=/var/cache/apt apt-get install -y curl
     """
+    cleaned: dict[int, bool] = {}
     for stage, run in _runs_with_mounts(dockerfile):
         for mount in run.mounts:
             target = _target(mount).rstrip("/")
             if mount.options.get("type") == "cache" and target:
                 command = _emptying(run, target)
                 if command is None and target.startswith("/var/cache/apt"):
-                    command = _cleaned_by_base(stage, run)
+                    if stage.index not in cleaned:
+                        cleaned[stage.index] = _is_cleaned_by_base(stage)
+                    if cleaned[stage.index]:
+                        command = _apt_install(run)
                 if command is not None:
                     text = " ".join(word.text for word in command.words[:4])
                     message = f'"{text}" leaves nothing in the cache "{target}"'
@@ -310,13 +314,17 @@ def _emptying(run: Run, target: str) -> Command | None:
     return None
 
 
-def _cleaned_by_base(stage: Stage, run: Run) -> Command | None:
-    """The installation whose packages the configuration of the base image deletes."""
+def _is_cleaned_by_base(stage: Stage) -> bool:
+    """Whether the configuration of the base image deletes the packages of apt."""
     known = distribution(stage.chain[-1].resolved)
     if known is None or known.manager != "apt":
-        return None
+        return False
     for one in (one for stage in stage.chain for one in stage.instructions):
         text = one.text.string + "".join(heredoc.body.string for heredoc in one.heredocs)
         if "docker-clean" in text or "Keep-Downloaded-Packages" in text or "apt.conf" in text:
-            return None
+            return False
+    return True
+
+
+def _apt_install(run: Run) -> Command | None:
     return next((one for one in run.script.named("apt-get", "apt") if one.has("install")), None)

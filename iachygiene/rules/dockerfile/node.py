@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import posixpath
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from iachygiene.model import Findings, Severity, at
-from iachygiene.parse.dockerfile import Command, Dockerfile, Ran, Stage
+from iachygiene.parse.dockerfile import Command, Dockerfile, Ran, Stage, Variables
 from iachygiene.parse.dockerignore import BuildContext
 from iachygiene.rule import rule
 from iachygiene.rules.dockerfile.installs import dependency_step
@@ -92,6 +93,7 @@ def node_env_too_early(dockerfile: Dockerfile) -> Findings:
     """
     found = dockerfile.ran(*_MANAGERS, *_TOOLS, "npx")
     installs: dict[int, Ran] = {}
+    settings: dict[int, list[tuple[int, str]]] = {}
     for ran in found:
         index = ran.stage.index
         if runs_build(ran.command):
@@ -107,8 +109,12 @@ def node_env_too_early(dockerfile: Dockerfile) -> Findings:
                     severity=severity,
                     related=[ran.command.location.labelled("the build")],
                 )
-        elif _leaves_out_development(ran):
-            installs.setdefault(index, ran)
+        elif index not in installs and _leaves_out_development(ran):
+            if index not in settings:
+                settings[index] = list(_settings(ran.stage))
+            before = [value for place, value in settings[index] if place < ran.run.extent.start]
+            if before[-1:] == ["production"]:
+                installs[index] = ran
 
 
 def runs_build(command: Command) -> bool:
@@ -125,7 +131,7 @@ def runs_build(command: Command) -> bool:
 
 
 def _leaves_out_development(ran: Ran) -> bool:
-    """Whether the command installs for production because of NODE_ENV alone."""
+    """Whether the command leaves it to NODE_ENV whether devDependencies are installed."""
     step = dependency_step(ran.command)
     if step is None or step.ecosystem not in _MANAGERS:
         return False
@@ -137,20 +143,17 @@ def _leaves_out_development(ran: Ran) -> bool:
             return False
         if value == "dev":
             return False
-    return _set_before(ran)
+    return True
 
 
-def _set_before(ran: Ran) -> bool:
-    place = ran.run.extent.start
-    value = ""
-    for stage in reversed(ran.stage.chain):
-        if stage.variables.get("NODE_ENV") is None:
-            continue
-        for one in stage.instructions:
-            if one.keyword in ("ENV", "ARG") and one.extent.start < place:
-                found = re.search(r"\bNODE_ENV[= ]\s*[\"']?(\w+)", one.text.string)
-                value = found[1] if found else value
-    return value == "production"
+def _settings(stage: Stage) -> Iterator[tuple[int, str]]:
+    """Where a stage, or one that it builds on, sets NODE_ENV, and to what."""
+    for own in reversed(stage.chain):
+        for one in own.instructions:
+            if isinstance(one, Variables) and one.keyword != "LABEL":
+                for pair in one.pairs:
+                    if pair.name.text == "NODE_ENV" and pair.value is not None:
+                        yield one.extent.start, pair.value.text
 
 
 def _certainty(context: BuildContext | None, command: Command) -> Severity | None:

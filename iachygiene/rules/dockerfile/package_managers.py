@@ -87,7 +87,8 @@ def package_manager_mismatch(dockerfile: Dockerfile) -> Findings:
         base = bases[index]
         message = _missing(ran, base) if base is not None else ""
         if message and not _is_tried(ran):
-            names = (ran.command.name, "shadow") if "shadow" in message else (ran.command.name,)
+            # The programs of a package have other names than the package.
+            names = (ran.command.name, "apt" if "apt" in ran.command.name else "shadow")
             if not brought.has(ran, *names):
                 yield at(ran.command, message, object=ran.stage.object)
 

@@ -11,7 +11,9 @@ from iachygiene.rule import rule
 from iachygiene.rules.dockerfile.credentials import says_secret
 
 _REFERENCE = re.compile(r"(?<!\\)\$(?:(\w+)|\{(\w+)[^}]*\})", re.ASCII)
-_HARMLESS_VALUE = re.compile(r"(?:true|false|\d+|\.{0,2}/.*)", re.IGNORECASE)
+_HARMLESS_VALUE = re.compile(
+    r"true|false|yes|no|on|off|\d+|\.{0,2}/.*|[\w-]+(?:/[\w.-]+)+\.[a-z]{2,5}", re.IGNORECASE
+)
 
 
 @rule(
@@ -46,7 +48,7 @@ def secret_in_variable_name(dockerfile: Dockerfile) -> Findings:
         COPY --from=build /dist /usr/share/nginx/html
     Good: where the secret lies is no secret
         FROM debian:12
-        ENV DB_PASSWORD_FILE=/run/secrets/db
+        ENV DB_PASSWORD_FILE=/run/secrets/db TLS_KEY=tls/server.key
         ENV DB_PASSWORD=/run/secrets/db
     Good: a mount leaves nothing behind
         FROM node:20
@@ -54,9 +56,13 @@ def secret_in_variable_name(dockerfile: Dockerfile) -> Findings:
     Good: words of which "key" or "token" are only a part
         FROM debian:12
         ENV TOKENIZERS_PARALLELISM=false KEYBOARD=de PUBLIC_KEY=abc
+        ENV Filters__0__Key=ProcessId
+    Good: what a download is signed with
+        FROM debian:12
+        ENV GPG_KEY=A035C8C19219BA821ECEA86B64E628F8D684696D
     Good: a number, or a switch
         FROM debian:12
-        ENV TOKEN_LIFETIME=3600 AUTH=true
+        ENV TOKEN_LIFETIME=3600 AUTH=true ALLOW_EMPTY_PASSWORD=yes
     """
     reaching = _final_arguments(dockerfile)
     for instruction in dockerfile.of("ENV", "ARG"):

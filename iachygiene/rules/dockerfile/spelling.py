@@ -156,9 +156,10 @@ def directive_too_late(dockerfile: Dockerfile) -> Findings:
     first = dockerfile.instructions[0].extent.start if dockerfile.instructions else len(text)
     leading = True
     for start, end in dockerfile.comments:
-        gap = text[:start].rpartition("\n")[0]
         found = _DIRECTIVE.fullmatch(text, start, end)
-        leading = leading and start < first and _only_directives(gap)
+        if leading:
+            gap = text[:start].rpartition("\n")[0]
+            leading = start < first and _only_directives(gap)
         if found is None or leading or not _is_meant(found[1].lower(), found[2]):
             continue
         place = Location(dockerfile.path, Span(start, end))

@@ -144,11 +144,19 @@ def tls_off_command(dockerfile: Dockerfile) -> Findings:
         severity = Severity.INFO if _is_local_package(ran.command) else None
         yield at(
             word,
-            f'"{word.text}" switches off a check of "{ran.command.name}"',
+            f'"{_shown(ran.command, word)}" switches off a check of "{ran.command.name}"',
             object=ran.stage.object,
             severity=severity,
             aliases=_twins(f"{ran.command.name} {word.text}"),
         )
+
+
+def _shown(command: Command, word: Word) -> str:
+    """The word, and the one before it where that is the name of the setting."""
+    if re.search("[a-z]{3}", word.text.replace("false", "")):
+        return word.text
+    words = command.words
+    return f"{words[words.index(word) - 1].text} {word.text}"
 
 
 def _twins(text: str) -> tuple[str, ...]:
@@ -246,7 +254,7 @@ def apt_trust_widened(dockerfile: Dockerfile) -> Findings:
             > /etc/apt/sources.list.d/a.list
     """
     for ran in dockerfile.ran("apt-key"):
-        if ran.command.has("add", "adv"):
+        if ran.command.has("add", "adv") and not ran.command.has_flag("keyring"):
             message = "apt trusts this key for every source"
             yield at(ran.command, message, object=ran.stage.object)
     if "trusted=yes" not in dockerfile.file.text:

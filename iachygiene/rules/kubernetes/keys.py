@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 from iachygiene.model import Edit, Findings, Fix, Severity, at
 from iachygiene.parse.kubernetes import Manifest
-from iachygiene.parse.yaml import Scalar
+from iachygiene.parse.yaml import BOOLEANS, Mapping, Scalar, walk
 from iachygiene.rule import rule
 
-_BOOLEAN_KEY = re.compile(
-    r"(?:^|[\s{,?-])(?:[yYnN]|[yY]es|YES|[nN]o|NO|[oO]n|ON|[oO]ff|OFF)[ \t]*:"
-)
-_BOOLEANS = frozenset(
-    (
-        *("y", "Y", "yes", "Yes", "YES", "on", "On", "ON"),
-        *("n", "N", "no", "No", "NO", "off", "Off", "OFF"),
-    )
-)
+_WORDS = frozenset(word for word in BOOLEANS if word.lower() not in ("true", "false"))
 
 
 @rule("K8S902", Manifest, Severity.ERROR, aliases=("kubeconform:duplicate-key",))
@@ -54,18 +44,14 @@ def duplicate_key(manifest: Manifest) -> Findings:
             - {name: http, port: 80}
             - {name: https, port: 443}
     """
-    for owner, mapping in manifest.mappings:
-        children = mapping.children
-        if len(children) > 2:
-            keys = [key.text for key in children[::2] if type(key) is Scalar]
-            if len(set(keys)) != len(keys):
-                for first, again in mapping.duplicates():
-                    yield at(
-                        again,
-                        f'"{again.text}" is already a key of this mapping',
-                        related=[first.location.labelled("the first, whose value is lost")],
-                        object=owner,
-                    )
+    for owner, mapping in manifest.doubtful_mappings:
+        for first, again in mapping.duplicates():
+            yield at(
+                again,
+                f'"{again.text}" is already a key of this mapping',
+                related=[first.location.labelled("the first, whose value is lost")],
+                object=owner,
+            )
 
 
 @rule("K8S905", Manifest, Severity.WARNING)
@@ -98,11 +84,9 @@ def ambiguous_boolean_key(manifest: Manifest) -> Findings:
             on: push
             y: 4
     """
-    if not manifest.objects or not _BOOLEAN_KEY.search(manifest.file.text):
-        return
-    for owner, mapping in manifest.mappings:
+    for owner, mapping in manifest.doubtful_mappings if manifest.objects else ():
         for key in mapping.children[::2]:
-            if type(key) is Scalar and key.text in _BOOLEANS and isinstance(key.value, bool):
+            if type(key) is Scalar and key.text in _WORDS and isinstance(key.value, bool):
                 word = "true" if key.value else "false"
                 written = key.location.span
                 quoted = Fix(f'quote "{key.text}"', (Edit(written, f'"{key.text}"'),))
@@ -132,15 +116,18 @@ def unsorted_keys(manifest: Manifest) -> Findings:
         kind: ConfigMap
         metadata: {labels: {app: web}, name: web}
     """
-    for owner, mapping in manifest.mappings:
-        keys = [key for key in mapping.children[::2] if type(key) is Scalar and key.text]
-        if not owner or len(keys) < 2:
-            continue
-        for key, sorted_key in zip(keys, sorted(keys, key=_bytes), strict=True):
-            if key.text != sorted_key.text:
-                message = f'"{sorted_key.text}" comes before "{key.text}" in a sorted mapping'
-                yield at(key, message, object=owner)
-                break
+    seen: set[int] = set()
+    for one in manifest.objects:
+        for mapping in walk(one.root):
+            if type(mapping) is not Mapping or id(mapping) in seen:
+                continue
+            seen.add(id(mapping))
+            keys = [key for key in mapping.children[::2] if type(key) is Scalar and key.text]
+            for key, sorted_key in zip(keys, sorted(keys, key=_bytes), strict=True):
+                if key.text != sorted_key.text:
+                    message = f'"{sorted_key.text}" comes before "{key.text}" in a sorted mapping'
+                    yield at(key, message, object=one.object)
+                    break
 
 
 def _bytes(key: Scalar) -> bytes:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from iachygiene.model import Findings, Location, Severity, at
 from iachygiene.parse.kubernetes import ManifestSet, Object, Pod, is_unknown
 from iachygiene.rule import rule
+from iachygiene.rules.kubernetes.peers import looks_at
 
 
 @rule(
@@ -25,7 +26,8 @@ def service_selects_nothing(manifests: ManifestSet, *, peer_forms: bool = False)
     the Service names, or one could not be read, the pods may be elsewhere and nothing is said.
 
     Options:
-        peer_forms: report also where the pods may be elsewhere, with severity info.
+        peer_forms: report also, with severity info, where the pods may be elsewhere, and where
+            other tools do not see those that are here.
 
     Bad: the Service asks for another spelling
         apiVersion: apps/v1
@@ -139,11 +141,12 @@ def service_selects_nothing(manifests: ManifestSet, *, peer_forms: bool = False)
         wanted = selector.text_map() if selector else {}
         if selector is None or not wanted or any(map(is_unknown, wanted.values())):
             continue
-        external = service.root.text("spec", "type") == "ExternalName"
-        if external or manifests.selected_by(service, wanted):
+        if service.root.text("spec", "type") == "ExternalName":
             continue
-        here = manifests.complete and _would_be_here(service, wanted, pods)
-        if here or peer_forms:
+        found = manifests.selected_by(service, wanted)
+        here = not found and manifests.complete and _would_be_here(service, wanted, pods)
+        aliases = _missed(service, wanted, found)
+        if here or (peer_forms and aliases):
             nearest = by_name.get(service.name) or _nearest(wanted, pods)
             yield at(
                 selector,
@@ -151,7 +154,22 @@ def service_selects_nothing(manifests: ManifestSet, *, peer_forms: bool = False)
                 related=[_near_miss(nearest, wanted)] if nearest else (),
                 object=service.object,
                 severity=None if here else Severity.INFO,
+                aliases=aliases,
             )
+
+
+def _missed(service: Object, wanted: Mapping[str, str], found: Sequence[Pod]) -> tuple[str, ...]:
+    """The peers that see no pod, for they do not know its kind or how its labels come about."""
+    return tuple(
+        alias
+        for alias in ("kube-linter:dangling-service", "kube-score:service-targets-pod")
+        if not any(
+            looks_at(alias.partition(":")[0], pod.owner)
+            and pod.owner.namespace == service.namespace
+            and wanted.items() <= pod.labels.items()
+            for pod in found
+        )
+    )
 
 
 def _near_miss(pod: Pod, wanted: Mapping[str, str]) -> Location:

@@ -393,7 +393,8 @@ def _new_version(one: Object, retired: Retired | None) -> Fix | None:
 def _peers(one: Object) -> tuple[str, ...]:
     api_version = _api_version(one)
     peers = []
-    if one.group == "extensions" and one.version.startswith("v1beta"):
+    # It looks for the word anywhere in the group.
+    if "extensions" in one.group and one.version.startswith("v1beta"):
         peers.append("kube-linter:no-extensions-v1beta")
     if one.kind in _KUBE_SCORE.get(api_version, ()):
         peers.append("kube-score:stable-version")

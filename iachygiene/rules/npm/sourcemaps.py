@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Callable
 
 from iachygiene.model import Finding, Findings, Severity, at
 from iachygiene.parse.npm import NpmPackage, ShippedMap
 from iachygiene.rule import rule
-
-APART = 10
-"""Findings of one rule about maps; of more, one finding tells."""
+from iachygiene.rules.npm.wording import APART, counted, gathered, shown
 
 
 @rule("NPM101", NpmPackage, Severity.ERROR, sensitive=True, security=True)
@@ -39,6 +36,13 @@ def map_embeds_source(package: NpmPackage) -> Findings:
         -- dist/index.js.map --
         {"version": 3, "sources": ["../src/index.ts"],
          "sourcesContent": ["console.log(1)\n"], "mappings": "AAAA"}
+    Fixed:
+        -- package.json --
+        {
+          "name": "widget",
+          "version": "1.0.0",
+          "files": ["dist", "!**/*.map"]
+        }
     Bad: an ignored directory comes back whole, for `main` re-includes it
         -- package.json --
         {"name": "widget", "version": "1.0.0", "main": "dist/index.js"}
@@ -74,19 +78,57 @@ def map_embeds_source(package: NpmPackage) -> Findings:
         {"tiles": [1, 2, 3], "width": 3}
     """
     found = [one for one in package.maps if one.own and not package.allows(one)]
-    findings = [
-        at(
+
+    def tell(shipped: ShippedMap) -> Finding:
+        return at(
             shipped,
             f'source map "{shipped.name}" embeds {_embedded(shipped)}{_notes(shipped)}',
-            related=[shipped.because],
+            related=[package.because(shipped.name)],
             severity=package.level(Severity.ERROR, shipped),
+            fix=package.map_fix,
         )
-        for shipped in found
-    ]
+
     originals = [one for shipped in found if shipped.contents for one in shipped.contents.own]
     lines = sum(original.lines for original in originals)
     many = f"source maps embed {len(originals):,} own files, {lines:,} lines"
-    yield from _gathered(package, findings, many)
+    yield from _all(package, found, tell, many, Severity.ERROR)
+
+
+@rule("NPM102", NpmPackage, Severity.INFO)
+def map_embeds_third_party(package: NpmPackage) -> Findings:
+    r"""A published source map holds originals of dependencies alone.
+
+    Those are public anyway. The map still makes the package larger, and the next build may put
+    files of your own into it.
+
+    Bad:
+        -- package.json --
+        {"name": "widget", "version": "1.0.0", "files": ["dist"]}
+        -- dist/vendor.js --
+        left()
+        -- dist/vendor.js.map --
+        {"version": 3, "sources": ["../node_modules/left/index.js"],
+         "sourcesContent": ["left()\n"], "mappings": "AAAA"}
+    Good: with a file of the package it is an error of its own
+        -- package.json --
+        {"name": "widget", "version": "1.0.0", "files": ["dist"]}
+        -- dist/index.js.map --
+        {"version": 3, "sources": ["../node_modules/left/index.js", "../src/index.ts"],
+         "sourcesContent": ["left()\n", "right()\n"], "mappings": "AAAA"}
+    """
+    found = [
+        one
+        for one in package.maps
+        if one.contents and one.contents.embedded and not one.own and not package.allows(one)
+    ]
+
+    def tell(shipped: ShippedMap) -> Finding:
+        embedded = len(shipped.contents.embedded) if shipped.contents else 0
+        files = counted(embedded, "third-party file")
+        return at(shipped, f'source map "{shipped.name}" embeds {files} and none of its own')
+
+    files = sum(len(one.contents.embedded) for one in found if one.contents)
+    yield from gathered(package, found, tell, f"source maps embed {files:,} third-party files")
 
 
 @rule("NPM103", NpmPackage, Severity.WARNING, sensitive=True, security=True)
@@ -117,19 +159,20 @@ def map_inline(package: NpmPackage) -> Findings:
         -- dist/index.js --
         const end = "//# sourceMappingURL=data:application/json;base64," + encode(map)
     """
-    findings = []
-    for shipped in package.inline_maps:
-        own = shipped.own
-        what = f"embeds {_embedded(shipped)}" if own else "embeds no own file"
-        finding = at(
+    found = [one for one in package.inline_maps if not package.consents(one)]
+
+    def tell(shipped: ShippedMap) -> Finding:
+        what = f"embeds {_embedded(shipped)}" if shipped.own else "embeds no own file"
+        level = Severity.ERROR if shipped.own else Severity.WARNING
+        return at(
             shipped,
             f'source map inside "{shipped.name}" {what}',
-            related=[shipped.because],
-            severity=package.level(Severity.ERROR if own else Severity.WARNING, shipped),
+            related=[package.because(shipped.name)],
+            severity=package.level(level, shipped),
         )
-        if not package.consents(shipped):
-            findings.append(finding)
-    yield from _gathered(package, findings, "files hold a source map")
+
+    worst = Severity.ERROR if any(one.own for one in found) else Severity.WARNING
+    yield from _all(package, found, tell, "files hold a source map", worst)
 
 
 @rule("NPM104", NpmPackage, Severity.WARNING)
@@ -152,9 +195,15 @@ def map_shipped(package: NpmPackage) -> Findings:
         {"version": 3, "sources": ["../src/index.ts"], "mappings": "AAAA"}
     Bad: a map that is cut short still leaked
         -- package.json --
-        {"name": "widget", "version": "1.0.0", "files": ["dist"]}
+        {"name": "widget", "version": "1.0.0"}
+        -- .npmignore --
+        src
         -- dist/index.js.map --
         {"version": 3, "sources": ["../src/ind
+    Fixed:
+        -- .npmignore --
+        src
+        **/*.map
     Good:
         -- package.json --
         {"name": "widget", "version": "1.0.0", "files": ["dist/**/*.js"]}
@@ -176,174 +225,107 @@ def map_shipped(package: NpmPackage) -> Findings:
         [npm]
         maps = "allow"
     """
-    findings = []
-    for shipped in package.maps:
+    found = [
+        one
+        for one in package.maps
+        if not (one.contents and one.contents.embedded)
+        and not one.is_declaration
+        and not package.allows(one)
+    ]
+
+    def tell(shipped: ShippedMap) -> Finding:
         contents = shipped.contents
-        if (contents and contents.embedded) or shipped.is_declaration or package.allows(shipped):
-            continue
         what = "contents not readable"
         if contents is not None:
-            what = f"{_count(len(contents.sources), 'source')} named, none embedded"
-        findings.append(
-            at(
-                shipped,
-                f'source map "{shipped.name}" would be published: {what}{_notes(shipped)}',
-                related=[shipped.because],
-                severity=package.level(Severity.WARNING, shipped),
-            )
+            what = f"{counted(len(contents.sources), 'source')} named, none embedded"
+        return at(
+            shipped,
+            f'source map "{shipped.name}" would be published: {what}{_notes(shipped)}',
+            related=[package.because(shipped.name)],
+            severity=package.level(Severity.WARNING, shipped),
+            fix=package.map_fix,
         )
-    yield from _gathered(package, findings, "source maps would be published")
+
+    yield from _all(package, found, tell, "source maps would be published", Severity.WARNING)
 
 
-@rule("NPM110", NpmPackage, Severity.WARNING)
-def map_dangling_reference(package: NpmPackage) -> Findings:
-    """A published file refers to a source map that is not published with it.
+@rule("NPM105", NpmPackage, Severity.INFO)
+def map_declaration(package: NpmPackage) -> Findings:
+    r"""A published map of type declarations holds no originals.
 
-    Debuggers and bundlers look for the map and warn that it is missing. It also shows that
-    the build makes maps: one change of `files` and they ship. Let the bundler make "hidden"
-    maps, which leave the comment out, or none.
+    `*.d.ts.map` files let an editor jump from a declaration to the source it was made from.
+    That works where the sources are published as well; else the maps only tell their names.
+    Publish both, or switch `declarationMap` off.
 
-    Advice where the file belongs to a bundled dependency.
+    A warning where the sources have absolute paths.
 
     Bad:
         -- package.json --
-        {"name": "widget", "version": "1.0.0", "files": ["dist/*.js"]}
-        -- dist/index.js --
-        console.log(1)
-        //# sourceMappingURL=index.js.map
-    Good: the map is there
+        {"name": "widget", "version": "1.0.0", "files": ["dist"]}
+        -- dist/index.d.ts --
+        export declare const one: number;
+        -- dist/index.d.ts.map --
+        {"version": 3, "sources": ["../src/index.ts"], "mappings": "AAAA"}
+    Bad: a warning, for the path of a machine shows
         -- package.json --
         {"name": "widget", "version": "1.0.0", "files": ["dist"]}
-        -- dist/index.js --
-        console.log(1)
-        //# sourceMappingURL=index.js.map
-        -- dist/index.js.map --
-        {"version": 3, "sources": [], "mappings": ""}
-    Good: text in the middle of a file is no reference
+        -- dist/index.d.mts.map --
+        {"version": 3, "sources": ["/builds/acme/widget/src/index.mts"], "mappings": "AAAA"}
+    Good: an embedded original is another matter, an error of its own
         -- package.json --
         {"name": "widget", "version": "1.0.0", "files": ["dist"]}
-        -- dist/index.js --
-        //# sourceMappingURL=index.js.map
-        console.log(1)
+        -- dist/index.d.ts.map --
+        {"version": 3, "sources": ["../src/index.ts"],
+         "sourcesContent": ["export const one = 1\n"], "mappings": "AAAA"}
     """
-    findings = [
-        at(
-            reference,
-            f'refers to the source map "{_shown(reference.url)}", which is not published',
-            severity=package.level(Severity.INFO if reference.dependency else Severity.WARNING),
-        )
-        for reference in package.references
-        if reference.target is not None and reference.target not in package.files
+    found = [
+        one
+        for one in package.maps
+        if one.is_declaration
+        and not package.allows(one)
+        and not (one.contents and one.contents.embedded)
     ]
-    yield from _gathered(package, findings, "files refer to a source map that is not published")
+
+    def level(shipped: ShippedMap) -> Severity:
+        sources = shipped.contents.sources if shipped.contents else ()
+        absolute = any(source.startswith("/") for source in sources)
+        return Severity.WARNING if absolute else Severity.INFO
+
+    def tell(shipped: ShippedMap) -> Finding:
+        sources = shipped.contents.sources if shipped.contents else ()
+        names = ", ".join(f'"{shown(source)}"' for source in sources[:3])
+        message = f'map of declarations "{shipped.name}" names {names or "no source"}'
+        return at(shipped, message, severity=package.level(level(shipped)))
+
+    worst = max(map(level, found), default=Severity.INFO)
+    many = "maps of declarations would be published"
+    yield from gathered(package, found, tell, many, package.level(worst))
 
 
-@rule("NPM111", NpmPackage, Severity.WARNING, security=True)
-def map_remote_reference(package: NpmPackage) -> Findings:
-    """A published file or source map points to originals on another host.
+@rule("NPM113", NpmPackage, Severity.INFO)
+def map_unparsable(package: NpmPackage) -> Findings:
+    """A large file is called a map and is none that can be read.
 
-    Whoever has the package has the address. If it can be read, the originals are public
-    without being in the package; if not, it still tells where to look. An error for object
-    storage and private hosts. The repository that `package.json` names is fine.
+    Over 1 MB of something that is called `.map` and is no JSON: the map of a linker, the level
+    of a game, or a source map that a tool has damaged or compressed. Have a look before it is
+    public.
 
-    Bad: object storage
+    Bad:
         -- package.json --
         {"name": "widget", "version": "1.0.0", "files": ["dist"]}
         -- dist/index.js --
         console.log(1)
-        //# sourceMappingURL=https://acme-builds.s3.eu-west-1.amazonaws.com/index.js.map
-    Bad: a root of sources on a private host
+        -- dist/linker.map (1100000 bytes) --
+        0x0000000000000000 _start
+    Good: a small one
         -- package.json --
-        {"name": "widget", "version": "1.0.0", "files": ["dist"]}
-        -- dist/index.js.map --
-        {"version": 3, "sourceRoot": "http://git.acme.internal/",
-         "sources": ["a.ts"], "mappings": ""}
-    Good: the repository of the package itself
-        -- package.json --
-        {
-          "name": "widget",
-          "version": "1.0.0",
-          "files": ["dist"],
-          "repository": "github:acme/widget"
-        }
-        -- dist/index.js.map --
-        {"version": 3, "mappings": "",
-         "sources": ["https://raw.githubusercontent.com/acme/widget/v1/a.ts"]}
+        {"name": "widget", "version": "1.0.0", "files": ["levels"]}
+        -- levels/first.map --
+        0 1 1 0 2
     """
-    findings = []
-    for reference in package.references:
-        if (level := _remote_level(package, reference.url)) is not None:
-            message = f'refers to a source map on another host: "{_shown(reference.url)}"'
-            findings.append(at(reference, message, severity=package.level(level)))
-    for shipped in (*package.maps, *package.inline_maps):
-        remote = sorted(set(_remote(package, shipped)), key=lambda one: (-one[0], one[1]))
-        if remote:
-            level, url = remote[0]
-            more = f" and {len(remote) - 1:,} more" if len(remote) > 1 else ""
-            message = f'source map of "{shipped.name}" points to "{_shown(url)}"{more}'
-            related = [shipped.because]
-            findings.append(at(shipped, message, related=related, severity=package.level(level)))
-    yield from _gathered(package, findings, "files and maps point to originals on other hosts")
-
-
-def _remote(package: NpmPackage, shipped: ShippedMap) -> Iterator[tuple[Severity, str]]:
-    """The URLs in a map that lead elsewhere, with their severity."""
-    if shipped.contents is None:
-        return
-    for url in (*shipped.contents.roots, *shipped.contents.urls, *shipped.contents.sources):
-        level = _remote_level(package, url)
-        # Bundled code of others names its own sites; only hosts of ours are news.
-        if level is not None and not (shipped.dependency and level < Severity.ERROR):
-            yield level, url
-
-
-_STORAGE = re.compile(
-    r"(?:[\w.-]+\.)?s3[.-](?:[\w-]+\.)*amazonaws\.com(?:\.cn)?|s3\.amazonaws\.com"
-    r"|storage\.googleapis\.com|[\w-]+\.storage\.googleapis\.com"
-    r"|(?:[\w-]+\.)+(?:blob\.core\.windows\.net|r2\.dev|r2\.cloudflarestorage\.com"
-    r"|digitaloceanspaces\.com|backblazeb2\.com)"
-)
-_PRIVATE = re.compile(
-    r"[^.]*|(?:10|127)\..*|192\.168\..*|172\.(?:1[6-9]|2[0-9]|3[01])\..*"
-    r"|.*\.(?:local|internal|corp|lan|localhost)"
-)
-_URL = re.compile(r"(https?:|s3:|gs:)?//([^/?#]*)([^?#]*)", re.IGNORECASE)
-
-
-def _remote_level(package: NpmPackage, url: str) -> Severity | None:
-    """How bad it is to name a URL, None where it is none or the package's repository."""
-    parts = _URL.match(url)
-    if parts is None or not parts[2]:
-        return None
-    host = parts[2].rpartition("@")[2].lower()
-    host = re.sub(r":[0-9]+\Z", "", host)[:253]
-    if (parts[1] or "").lower() in ("s3:", "gs:") or _STORAGE.fullmatch(host):
-        return Severity.ERROR
-    if _PRIVATE.fullmatch(host):
-        return Severity.ERROR
-    return None if _is_own_repository(package, host, parts[3]) else Severity.WARNING
-
-
-_RAW_HOSTS = {"raw.githubusercontent.com": "github.com"}
-
-
-def _is_own_repository(package: NpmPackage, host: str, path: str) -> bool:
-    forge = package.forge
-    host = _RAW_HOSTS.get(host, host).removeprefix("www.")
-    if forge is None or host != forge[0]:
-        return False
-    return (path.lstrip("/") + "/").lower().startswith(forge[1].lower() + "/")
-
-
-def _shown(url: str) -> str:
-    """The URL without user, query and fragment."""
-    plain = re.split("[?#]", url, maxsplit=1)[0]
-    plain = re.sub("//[^/@]*@", "//", plain, count=1)
-    return plain if len(plain) <= 200 else plain[:197] + "..."
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+    for mark in package.marks.get("no-map", ()):
+        size = package.sizes[mark.name]
+        yield at(mark, f'"{mark.name}" is called a map and is none: {size:,} bytes, no JSON')
 
 
 def _embedded(shipped: ShippedMap) -> str:
@@ -351,12 +333,12 @@ def _embedded(shipped: ShippedMap) -> str:
     own = shipped.contents.own if shipped.contents else []
     lines = sum(original.lines for original in own)
     characters = sum(original.characters for original in own)
-    largest = ", ".join(f'"{_shown(original.source)}"' for original in own[:3])
+    largest = ", ".join(f'"{shown(original.source)}"' for original in own[:3])
     others = len(shipped.contents.embedded) - len(own) if shipped.contents else 0
-    beside = f", and {_count(others, 'third-party file')}" if others else ""
-    size = f"{_count(lines, 'line')}, {_count(characters, 'character')}"
+    beside = f", and {counted(others, 'third-party file')}" if others else ""
+    size = f"{counted(lines, 'line')}, {counted(characters, 'character')}"
     name = "largest " if len(own) > 1 else ""
-    return f"{_count(len(own), 'own file')}, {size} ({name}{largest}){beside}"
+    return f"{counted(len(own), 'own file')}, {size} ({name}{largest}){beside}"
 
 
 def _notes(shipped: ShippedMap) -> str:
@@ -365,18 +347,14 @@ def _notes(shipped: ShippedMap) -> str:
     return hidden + (f"; probably made by {maker}" if maker else "")
 
 
-def _gathered(package: NpmPackage, findings: list[Finding], many: str) -> Findings:
-    """The findings; where there are many, one that counts them and names the first."""
-    if len(findings) <= APART:
-        yield from findings
-        return
-    top = package.listing.directory
-    start = len(top) + 1 if top else 0
-    first = ", ".join(f'"{finding.location.path[start:]}"' for finding in findings[:APART])
-    places = [place for one in findings[:APART] for place in (one.location, *one.related)]
-    yield at(
-        package,
-        f"{len(findings):,} {many}; first ten: {first}",
-        related=dict.fromkeys(places),
-        severity=max(finding.severity or Severity.INFO for finding in findings),
-    )
+def _all(
+    package: NpmPackage,
+    found: list[ShippedMap],
+    tell: Callable[[ShippedMap], Finding],
+    many: str,
+    severity: Severity,
+) -> Findings:
+    """The findings; many are as bad as the worst of them, and carry the same fix."""
+    level = max((package.level(severity, one) for one in found), default=severity)
+    for finding in gathered(package, found, tell, many, level):
+        yield finding if len(found) <= APART else finding._replace(fix=package.map_fix)

@@ -1,0 +1,41 @@
+"""Which files are looked at for what they say to others, beyond those in focus."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from iachygiene.model import Job
+
+LINKED = frozenset(("compose", "dockerfile", "kubernetes"))
+"""The kinds that speak of the same images, ports and names."""
+MANY = 500
+"""Manifests out of focus; beyond that, a commit would pay for the whole repository."""
+
+
+def links_of(
+    jobs: Sequence[Job], paths: Sequence[str], images: Mapping[str, str]
+) -> tuple[bool, Job | None]:
+    """Whether anything can link files of these jobs, and the job of the files that do."""
+    kinds = frozenset(job.kind for job in jobs)
+    if kinds.isdisjoint(LINKED) and "terraform" not in kinds:
+        return False, None
+    from iachygiene.parse.links import job_of
+
+    job = job_of(paths, kinds, dict(images))
+    pairs = "kubernetes" in kinds or {"compose", "dockerfile"} <= kinds
+    pairs = pairs or sum(job.kind == "terraform" for job in jobs) > 1
+    return pairs or job is not None, job
+
+
+def elsewhere(jobs: Sequence[Job], touched: Sequence[Job]) -> tuple[list[Job], bool]:
+    """The jobs out of focus whose facts count, and whether these are all there are."""
+    judged = {id(job) for job in touched}
+    if not any(job.kind in LINKED for job in touched):
+        return [], True
+    wanted = [job for job in jobs if job.kind in LINKED and id(job) not in judged]
+    manifests = sum(len(job.paths) for job in wanted if job.kind == "kubernetes")
+    if manifests > MANY:
+        return [job for job in wanted if job.kind != "kubernetes"], False
+    return wanted, True

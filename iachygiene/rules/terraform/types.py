@@ -1,0 +1,171 @@
+"""Types of variables, and defaults that cannot be of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from iachygiene import hcl
+from iachygiene.model import Finding, Findings, Location, Severity, SourceFile, Span, at
+from iachygiene.parse.terraform import TerraformModule
+from iachygiene.parse.terraform_types import ANY, Reader, Wrong, mismatch
+from iachygiene.rule import rule
+from iachygiene.rules.terraform.scopes import file_blocks
+
+
+@rule("TF412", TerraformModule, Severity.ERROR)
+def invalid_type_constraint(module: TerraformModule) -> Findings:
+    """The type of a variable is no type constraint.
+
+    Types are `string`, `number`, `bool` and `any`, collections of one type like
+    `list(string)`, and `object({...})` and `tuple([...])` with a type for each part. They
+    stand without quotes.
+
+    Bad:
+        variable "name" {
+          type = text
+        }
+    Bad: in quotes
+        variable "name" {
+          type = "string"
+        }
+    Bad: a collection of what
+        variable "names" {
+          type = set
+        }
+    Bad: two types of elements
+        variable "names" {
+          type = map(string, number)
+        }
+    Bad: an object without its attributes
+        variable "name" {
+          type = list(object(string))
+        }
+    Bad: an optional attribute outside of an object
+        variable "name" {
+          type = list(optional(string))
+        }
+    Good:
+        variable "name" {
+          type = string
+        }
+        variable "names" {
+          type = list(object({
+            name = string
+            size = optional(number, 1)
+            rest = optional(map(any), {})
+            pair = tuple([string, bool])
+          }))
+        }
+        variable "old" {
+          type = list
+        }
+    """
+    for source, block, node in _types(module):
+        reader = Reader()
+        reader.constraint(node)
+        for wrong in reader.problems:
+            place = Location(source.path, Span(wrong.node.start, wrong.node.end))
+            yield at(place, wrong.message, object=_object(block))
+
+
+@rule("TF413", TerraformModule, Severity.ERROR)
+def mistyped_default(module: TerraformModule) -> Findings:
+    """A default cannot become the type of its variable.
+
+    Texts, numbers and booleans become each other where that makes sense; a list becomes a
+    set, a map an object. An object needs all attributes that are not optional.
+
+    Bad:
+        variable "size" {
+          type    = number
+          default = "large"
+        }
+    Bad: a text is no list
+        variable "names" {
+          type    = list(string)
+          default = ""
+        }
+    Bad: an attribute is missing
+        variable "web" {
+          type    = object({ name = string, size = number })
+          default = { name = "web" }
+        }
+    Bad: deep inside
+        variable "ports" {
+          type    = map(list(number))
+          default = { http = [80, "https"] }
+        }
+    Bad: the default of an attribute
+        variable "web" {
+          type = object({ tags = optional(map(string), "") })
+        }
+    Bad: null, where that is excluded
+        variable "name" {
+          type     = string
+          default  = null
+          nullable = false
+        }
+    Good:
+        variable "size" {
+          type    = number
+          default = "10"
+        }
+        variable "on" {
+          type    = bool
+          default = "true"
+        }
+        variable "names" {
+          type    = set(string)
+          default = ["a", 1, true]
+        }
+        variable "web" {
+          type    = object({ name = string, size = optional(number) })
+          default = { name = null, more = [] }
+        }
+        variable "anything" {
+          type    = map(any)
+          default = {}
+        }
+    """
+    for source, block in file_blocks(module):
+        if block.type != "variable":
+            continue
+        about = _object(block)
+        reader = Reader()
+        given = block.body.attributes
+        type = reader.constraint(given["type"].expr) if "type" in given else ANY
+        if not reader.problems and "default" in given:
+            default = given["default"].expr
+            wrong = mismatch(default, type)
+            if wrong:
+                yield _mistyped(source, default, wrong, about)
+            nullable = hcl.literal(given["nullable"].expr) if "nullable" in given else None
+            if hcl.literal(default) is None and nullable is False:
+                message = "the default is null, but the variable is not nullable"
+                yield at(_place(source, default), message, object=about)
+        for name, default, inner in reader.defaults:
+            wrong = mismatch(default, inner)
+            if wrong:
+                message = f'default of attribute "{name}": {wrong.message}'
+                yield _mistyped(source, default, wrong._replace(message=message), about)
+
+
+def _mistyped(source: SourceFile, value: hcl.Expression, wrong: Wrong, about: str) -> Finding:
+    """A finding at a whole value, as the program has it, with the part that is wrong."""
+    inner = [] if wrong.node is value else [_place(source, wrong.node).labelled("here")]
+    return at(_place(source, value), wrong.message, related=inner, object=about)
+
+
+def _types(module: TerraformModule) -> Iterator[tuple[SourceFile, hcl.Block, hcl.Expression]]:
+    for source, block in file_blocks(module):
+        given = block.body.attributes.get("type")
+        if block.type in ("variable", "output") and given is not None:
+            yield source, block, given.expr
+
+
+def _place(source: SourceFile, node: hcl.Node) -> Location:
+    return Location(source.path, Span(node.start, node.end))
+
+
+def _object(block: hcl.Block) -> str:
+    return f"{block.type} {'.'.join(block.labels)}"
