@@ -34,8 +34,10 @@ def many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(*arguments: str) -> tuple[int, Sequence[str], str]:
-    done = CliRunner().invoke(fmt.command, ["--engine", "builtin", *arguments])
-    return done.exit_code, done.stdout.splitlines(), done.stderr
+    done = CliRunner().invoke(
+        fmt.command, ["--engine", "builtin", *arguments], standalone_mode=False
+    )
+    return done.return_value, done.stdout.splitlines(), done.stderr
 
 
 def test_files_come_out_in_order_whichever_process_formats_them(many: Path) -> None:
