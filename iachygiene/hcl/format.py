@@ -172,6 +172,7 @@ def _trimmed(kinds: str, first: int, last: int, what: frozenset[str]) -> tuple[i
     return first, last
 
 
+_WORD = re.compile(r"\w")
 _PLAIN_LABEL = re.compile(r'"[A-Za-z0-9_. /:-]*"')
 
 
@@ -186,7 +187,7 @@ def _rewrite_labels(
         end = index + 1
         if kind == scan.COMMENT:
             edits[index] = []
-            if text.strip("/* \t\r\n"):
+            if _WORD.search(text):
                 explanation = "a comment between a block's type and its labels would be deleted"
                 losses.append(_Loss("Q8", index, index, explanation))
         elif kind in scan.NAMES:
