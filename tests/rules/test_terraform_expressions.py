@@ -127,7 +127,7 @@ def test_numbers_that_are_equal_are_one_key() -> None:
 
 
 def in_json(root: Path, value: str) -> tuple[str, list[Finding]]:
-    text = '{"output": {"a": {"value": "%s"}}}\n' % value
+    text = f'{{"output": {{"a": {{"value": "{value}"}}}}}}\n'
     (root / "main.tf.json").write_text(text)
     tree = Tree(str(root), listed=frozenset(["main.tf.json"]))
     units = load(Job("terraform", "", ("main.tf.json",), {}), tree)
