@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
+from functools import cache
 from typing import NamedTuple
 
 from iachygiene.hcl import scan, syntax
@@ -350,8 +351,8 @@ def _edited(tokens: Tokens, edits: _Edits) -> tuple[str, list[str]]:
 # Lines -----------------------------------------------------------------------------------
 
 _LINE_ENDS = re.compile(r"[^n#]*[n#]|[^n#]+")
-_OPENERS = frozenset("{[($D")
-_CLOSERS = frozenset("}])~")
+_OPENERS = "{[($D"
+_CLOSERS = "}])~"
 
 
 class _Plan(NamedTuple):
@@ -407,7 +408,7 @@ def _width(cell: str, texts: list[str]) -> int:
 
 
 def _balance(shape: str) -> int:
-    return sum((kind in _OPENERS) - (kind in _CLOSERS) for kind in shape)
+    return sum(map(shape.count, _OPENERS)) - sum(map(shape.count, _CLOSERS))
 
 
 def _planned(shape: str) -> _Plan:
@@ -442,6 +443,7 @@ _TEXT_RIGHT = frozenset((scan.TEXT, scan.CLOSE_QUOTE, scan.HEREDOC_END))
 _SEQUENCES = frozenset((scan.INTERPOLATION, scan.DIRECTIVE))
 
 
+@cache
 def _is_space_between(before: str, left: str, right: str) -> bool:
     """Whether a space goes between two tokens; `before` is the one before them, or empty."""
     if right == scan.NEWLINE:
