@@ -57,6 +57,7 @@ def settle(
     project = _judge_project([*verdicts, *linked], rules, _templates(found, tree))
     findings = [finding for verdict in (*verdicts, project) for finding in verdict.findings]
     findings, muted = _muted_by_config(_without_duplicates(findings), rules)
+    findings = _give_way(findings)
     judged = empty_verdict()
     if options.suppressions:
         comments = [comment for verdict in verdicts for comment in verdict.comments]
@@ -77,7 +78,7 @@ def settle(
             for suppression in suppressions:
                 known = suppression.location.path not in unjudged
                 _judge_suppression(suppression, tree, rules, judged, ran, linking, known)
-    findings = _give_way([*findings, *judged.findings], rules)
+    findings = [*findings, *judged.findings]
     matched = None
     for baseline in options.baselines:
         matched = _match(baseline, findings, muted, tree, rules, options, unjudged, programs.ran)
@@ -281,22 +282,31 @@ def _judge_suppression(
         run_rule(rule, unit, path, rules.config, verdict)
 
 
-def _give_way(findings: Sequence[Finding], rules: Rules) -> list[Finding]:
+def _give_way(findings: Sequence[Finding]) -> list[Finding]:
     """Findings of rules that give way hand their related places to the finding they yield to."""
     from iachygiene.rule import brief
 
     kept = list(findings)
     for finding in findings:
-        yields_to = brief(finding.rule).gives_way_to
-        if not yields_to:
+        rule = brief(finding.rule)
+        if not rule.gives_way_to:
             continue
         for index, other in enumerate(kept):
-            same = (other.location.path, other.object) == (finding.location.path, finding.object)
-            if other.rule in yields_to and same:
+            if other.rule in rule.gives_way_to and _are_one(finding, other, bool(rule.needs)):
                 kept[index] = other._replace(related=(*other.related, *finding.related))
                 kept.remove(finding)
                 break
     return kept
+
+
+def _are_one(finding: Finding, other: Finding, by_program: bool) -> bool:
+    """Whether both tell of one thing: of one object, or for a program's of one place."""
+    here, there = finding.location, other.location
+    if here.path != there.path:
+        return False
+    if by_program:
+        return here.span.start < there.span.end and there.span.start < here.span.end
+    return finding.object == other.object
 
 
 def _shown(finding: Finding, config: Config, options: Options) -> bool:

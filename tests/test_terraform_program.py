@@ -798,3 +798,35 @@ def test_files_for_opentofu_are_given_to_it(
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     tree = Tree(str(root), listed=frozenset([name]))
     assert Programs(tree, Config(), Options()).engine == expected
+
+
+TWICE = """output "x" {
+  value = var.gone
+}
+resource "terraform_data" "a" {
+  depends_on = ["terraform_data.b"]
+}
+resource "terraform_data" "b" {
+  input = path.nope
+}
+"""
+
+
+@pytest.mark.needs_terraform
+def test_what_a_rule_finds_without_the_program_is_said_once(root: Path, terraform: str) -> None:
+    from iachygiene import scan
+    from iachygiene.config import Config
+
+    write(root, main=TWICE)
+    found = {}
+    for chosen in (["TF501", "TF502"], ["TF4", "TF501", "TF502", "TF307"]):
+        config = Config().with_command_line({"select": chosen})
+        findings = scan(str(root), config=config).findings
+        found[chosen[0]] = sorted((one.rule, one.location.span.start) for one in findings)
+    starts = [start for _, start in found["TF501"]]
+    assert [rule for rule, _ in found["TF501"]] == ["TF501", "TF501", "TF502"]
+    assert sorted(start for _, start in found["TF4"]) == sorted(starts)
+    assert {rule for rule, _ in found["TF4"]} == {"TF421", "TF422", "TF307"}
+    muted = TWICE.replace("var.gone", "var.gone # iachygiene: ignore[TF421] it comes later")
+    write(root, main=muted)
+    assert "TF501" not in {one.rule for one in scan(str(root), config=config).findings}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,9 @@ from iachygiene.model import Broken, Job, Location, SourceFile, ToolStatus, Trou
 
 if TYPE_CHECKING:
     from iachygiene.parse.terraform import Formatting
+
+_WORTHWHILE = 1_000_000
+"""Bytes above which a second process pays."""
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -126,12 +129,21 @@ def _chosen(engine: str, root: str) -> str:
 
 def _units(files: Sequence[str], tree: Tree, engine: str, parity: bool) -> Iterator[Any]:
     if engine == "builtin":
-        for path in files:
-            try:
-                yield _built_in(tree.read(path), parity)
-            except Broken as broken:
-                if broken.trouble.kind != "outside":
-                    yield broken.trouble
+        here = _share(files, tree)
+        there = None
+        try:
+            there = _Helper(files[here:], tree) if here < len(files) else None
+        except OSError:  # no process to be had
+            here = len(files)
+        for path in files[:here]:
+            yield from _format(path, tree, parity)
+        for path, (known, text) in there.texts() if there else ():
+            if not known:
+                yield from _format(path, tree, parity)
+            elif text is not None:
+                from iachygiene.parse.terraform import Formatting
+
+                yield Formatting(tree.read(path), text, (), "built-in")
         return
     from iachygiene.parse.terraform import checked
     from iachygiene.wrap.terraform import units
@@ -155,6 +167,80 @@ def _units(files: Sequence[str], tree: Tree, engine: str, parity: bool) -> Itera
     }
     if good:
         yield from units([job], tree, frozenset(("TF001", "TF002")), asked)
+
+
+def _format(path: str, tree: Tree, parity: bool) -> Iterator[Formatting | Trouble]:
+    try:
+        yield _built_in(tree.read(path), parity)
+    except Broken as broken:
+        if broken.trouble.kind != "outside":
+            yield broken.trouble
+
+
+def _share(files: Sequence[str], tree: Tree) -> int:
+    """How many of the files this process formats; the rest is worth another one."""
+    if not hasattr(os, "fork") or (os.cpu_count() or 1) < 2:
+        return len(files)
+    sizes = [tree.size(path) for path in files]
+    left = sum(sizes)
+    if left < _WORTHWHILE:
+        return len(files)
+    half = left / 2
+    for number, size in enumerate(sizes):
+        left -= size
+        if left <= half:
+            return number + 1
+    return len(files)
+
+
+class _Helper:
+    """A copy of this process that formats some files, from before the engine is loaded."""
+
+    def __init__(self, files: Sequence[str], tree: Tree) -> None:
+        self._files = files
+        self._reader, writer = os.pipe()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        try:
+            self._process = os.fork()
+        except OSError:
+            os.close(self._reader)
+            os.close(writer)
+            raise
+        if self._process == 0:
+            try:
+                with os.fdopen(writer, "wb") as pipe:
+                    self._work(tree, pipe)
+            finally:
+                os._exit(0)
+        os.close(writer)
+
+    def _work(self, tree: Tree, pipe: IO[bytes]) -> None:
+        import marshal
+
+        found: list[tuple[bool, str | None]] = []
+        for path in self._files:
+            try:
+                formatting = _built_in(tree.read(path), parity=False)
+            except Broken:
+                found.append((False, None))
+                continue
+            text = formatting.formatted if formatting.changes else None
+            found.append((not formatting.quirks, text))
+        pipe.write(marshal.dumps(found))
+
+    def texts(self) -> Iterator[tuple[str, tuple[bool, str | None]]]:
+        """Each file with whether more is not to be said of it, and its text if that changes."""
+        import marshal
+
+        with os.fdopen(self._reader, "rb") as pipe:
+            said = pipe.read()
+        os.waitpid(self._process, 0)
+        try:
+            found = marshal.loads(said)
+        except (EOFError, ValueError, TypeError):  # it ended before its time
+            found = [(False, None)] * len(self._files)
+        return zip(self._files, found, strict=True)
 
 
 def _built_in(source: SourceFile, parity: bool) -> Formatting:

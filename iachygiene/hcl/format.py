@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
+from functools import cache
 from typing import NamedTuple
 
 from iachygiene.hcl import scan, syntax
@@ -172,6 +173,7 @@ def _trimmed(kinds: str, first: int, last: int, what: frozenset[str]) -> tuple[i
     return first, last
 
 
+_WORD = re.compile(r"\w")
 _PLAIN_LABEL = re.compile(r'"[A-Za-z0-9_. /:-]*"')
 
 
@@ -186,7 +188,7 @@ def _rewrite_labels(
         end = index + 1
         if kind == scan.COMMENT:
             edits[index] = []
-            if text.strip("/* \t\r\n"):
+            if _WORD.search(text):
                 explanation = "a comment between a block's type and its labels would be deleted"
                 losses.append(_Loss("Q8", index, index, explanation))
         elif kind in scan.NAMES:
@@ -349,8 +351,8 @@ def _edited(tokens: Tokens, edits: _Edits) -> tuple[str, list[str]]:
 # Lines -----------------------------------------------------------------------------------
 
 _LINE_ENDS = re.compile(r"[^n#]*[n#]|[^n#]+")
-_OPENERS = frozenset("{[($D")
-_CLOSERS = frozenset("}])~")
+_OPENERS = "{[($D"
+_CLOSERS = "}])~"
 
 
 class _Plan(NamedTuple):
@@ -406,7 +408,7 @@ def _width(cell: str, texts: list[str]) -> int:
 
 
 def _balance(shape: str) -> int:
-    return sum((kind in _OPENERS) - (kind in _CLOSERS) for kind in shape)
+    return sum(map(shape.count, _OPENERS)) - sum(map(shape.count, _CLOSERS))
 
 
 def _planned(shape: str) -> _Plan:
@@ -441,6 +443,7 @@ _TEXT_RIGHT = frozenset((scan.TEXT, scan.CLOSE_QUOTE, scan.HEREDOC_END))
 _SEQUENCES = frozenset((scan.INTERPOLATION, scan.DIRECTIVE))
 
 
+@cache
 def _is_space_between(before: str, left: str, right: str) -> bool:
     """Whether a space goes between two tokens; `before` is the one before them, or empty."""
     if right == scan.NEWLINE:
@@ -579,12 +582,16 @@ class _Record(NamedTuple):
 
 
 class _Effect(NamedTuple):
-    """What a line does by the kinds of its tokens; `after` is None where it is refused."""
+    """What a line does by the kinds of its tokens; `after` is None where it is refused.
+
+    `rewrites` says that its content may change whatever its texts are.
+    """
 
     after: _State | None
     events: list[tuple[str, int]] = []  # noqa: RUF012 - never changed
     name: int = -1
     scope: int = 0
+    rewrites: bool = False
 
 
 _UNUSUAL = _Record(None, None)
@@ -595,11 +602,12 @@ _LONGEST = 2_000
 class _State:
     """A syntax state at the start of a line, with the lines already met in it."""
 
-    __slots__ = ("records", "runs", "stack", "state")
+    __slots__ = ("records", "runs", "stack", "state", "unfinished")
 
     def __init__(self, state: str, stack: str) -> None:
         self.state = state
         self.stack = stack
+        self.unfinished = _UNFINISHED.search(stack) is not None
         self.records: dict[str, _Record] = {}
         self.runs: dict[str, _Effect] = {}  # by kinds of tokens
 
@@ -620,18 +628,19 @@ class _State:
         after = effect.after
         if after is None:
             return _UNUSUAL
-        if _UNFINISHED.search(after.stack):
+        if after.unfinished:
             name = scan.heredoc_name(tokens.texts[-2]) if kinds[-2] == scan.HEREDOC else ""
             return _Record(None, None, until=name)
-        losses, edits = _rewrites(tokens, effect.events, fragment=True)
-        if losses or edits:
-            return _UNUSUAL
+        name = tokens.texts[effect.name] if effect.name >= 0 else ""
+        if effect.rewrites or name == "type":
+            losses, edits = _rewrites(tokens, effect.events, fragment=True)
+            if losses or edits:
+                return _UNUSUAL
         texts = tokens.texts[:-1]
         line = _line(kinds[:-1], texts)
         laid = " ".join([cell for cell in line[:3] if cell])
         if laid.split() != text.split() and scan.scan(laid).texts[:-1] != texts:
             return _UNUSUAL
-        name = tokens.texts[effect.name] if effect.name >= 0 else ""
         return _Record(line, after, name, effect.scope)
 
     def _run(self, kinds: str) -> _Effect:
@@ -642,7 +651,8 @@ class _State:
             return _Effect(None)
         after = _memory.state(run.state, "".join(run.stack))
         name, scope = _change(run.events)
-        effect = _Effect(after, run.events, name, scope)
+        rewrites = '"$' in kinds or any(event == syntax.OPENS for event, _ in run.events)
+        effect = _Effect(after, run.events, name, scope, rewrites)
         if len(kinds) <= 100:
             self.runs[kinds] = effect
         return effect

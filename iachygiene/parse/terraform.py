@@ -528,6 +528,19 @@ def provider_requirement(attribute: Attribute) -> tuple[str, str]:
     return source if isinstance(source, str) else "", version if isinstance(version, str) else ""
 
 
+def read_module(tree: Tree, directory: str) -> TerraformModule | None:
+    """The module of a directory of the tree, None where there is none."""
+    if tree.real_path(directory) is None:
+        return None
+    paths = [
+        f"{directory}/{name}" if directory else name
+        for name, kind in tree.listdir(directory)
+        if kind == "file" and is_module_file(name)
+    ]
+    units = load(Job("terraform", directory, tuple(paths), {"engine": "none"}), tree)
+    return next((unit for unit in units if isinstance(unit, TerraformModule)), None)
+
+
 def comments(unit: object) -> Iterator[Comment]:
     """The comments of a file, each with the line or the block that it speaks for.
 

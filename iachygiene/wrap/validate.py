@@ -16,7 +16,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iachygiene.model import Broken, Job, Location, SourceFile, Span, ToolStatus, Unchecked
-from iachygiene.parse.terraform import Diagnostic, Validation, checked, is_module_file
+from iachygiene.parse.terraform import (
+    Diagnostic,
+    Validation,
+    checked,
+    is_module_file,
+    read_module,
+)
 from iachygiene.tools import TERRAFORM, Program, ToolRun
 from iachygiene.wrap.install import Installer
 from iachygiene.wrap.shadow import ALIASES, LOCK_FILE, add_aliases, shadow
@@ -303,7 +309,7 @@ class _Validator:
 
     def _module(self, directory: str) -> TerraformModule | None:
         if directory not in self._modules:
-            self._modules[directory] = _module(self.tree, directory)
+            self._modules[directory] = read_module(self.tree, directory)
         return self._modules[directory]
 
     def _foreign_aliases(self, directory: str) -> list[tuple[str, str]]:
@@ -482,18 +488,6 @@ def _main_file(directory: str, tree: Tree) -> Location:
     ]
     main = [path for path in paths if path.endswith(("main.tf", "main.tofu"))]
     return Location((main or paths or [directory or "."])[0])
-
-
-def _module(tree: Tree, directory: str) -> TerraformModule | None:
-    from iachygiene.parse.terraform import TerraformModule, load
-
-    paths = tuple(
-        f"{directory}/{name}" if directory else name
-        for name, kind in tree.listdir(directory)
-        if kind == "file" and is_module_file(name)
-    )
-    units = load(Job("terraform", directory, paths, {"engine": "none"}), tree)
-    return next((unit for unit in units if isinstance(unit, TerraformModule)), None)
 
 
 def _calls(module: TerraformModule | None) -> Iterator[tuple[str, str]]:

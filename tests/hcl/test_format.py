@@ -32,6 +32,11 @@ def test_what_does_not_parse_has_no_layout(data: bytes) -> None:
         format_bytes(data)
 
 
+def test_a_comment_without_a_word_is_no_loss() -> None:
+    result = layout('resource /**/ "a" /* -- */ "b" {}\n')
+    assert result == ('resource "a" "b" {}\n', ())
+
+
 @pytest.mark.parametrize(
     ("text", "quirks", "place"),
     [

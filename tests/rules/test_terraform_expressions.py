@@ -124,3 +124,37 @@ def test_numbers_that_are_equal_are_one_key() -> None:
         'key "1" is given twice',
         'key "true" is given twice',
     ]
+
+
+def in_json(root: Path, value: str) -> tuple[str, list[Finding]]:
+    text = f'{{"output": {{"a": {{"value": "{value}"}}}}}}\n'
+    (root / "main.tf.json").write_text(text)
+    tree = Tree(str(root), listed=frozenset(["main.tf.json"]))
+    units = load(Job("terraform", "", ("main.tf.json",), {}), tree)
+    (module,) = (unit for unit in units if isinstance(unit, TerraformModule))
+    return text, list(get("TF301").check(module))
+
+
+@pytest.mark.parametrize(
+    ("value", "places", "fixable"),
+    [
+        ("${a.b.0}", [".0"], [True]),
+        ("x ${a.b.0.c.12} y", [".0", ".12"], [True, True]),
+        ("%{if a.0}b%{endif}", [".0"], [True]),
+        (r"${a[\"b\"].0}", [r'"${a[\"b\"].0}"'], [False]),
+        ("é ${a.0}", [".0"], [True]),
+        ("${a.*.0}", [".0"], [False]),
+        ("a.0", [], []),
+        ("$${a.0}", [], []),
+        ("${a.*.b}", [], []),
+        ("${a[0]} ${1.5}", [], []),
+        ("${a.0", [], []),
+        ("EOT ${a.0}", [".0"], [True]),
+    ],
+)
+def test_legacy_indexes_are_found_in_json(
+    value: str, places: list[str], fixable: list[bool], tmp_path: Path
+) -> None:
+    text, findings = in_json(tmp_path, value)
+    assert [text[slice(*one.location.span)] for one in findings] == places
+    assert [one.fix is not None for one in findings] == fixable

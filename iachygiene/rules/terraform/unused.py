@@ -9,7 +9,8 @@ from typing import TypeAlias
 from iachygiene import hcl
 from iachygiene.model import Edit, Finding, Findings, Fix, Location, Severity, SourceFile, Span, at
 from iachygiene.parse.json import Json
-from iachygiene.parse.terraform import Block, TerraformFile, TerraformModule
+from iachygiene.parse.terraform import Block, TerraformFile, TerraformModule, read_module
+from iachygiene.parse.terraform_calls import directory_of, source_of
 from iachygiene.rule import rule
 from iachygiene.rules.terraform.nodes import is_blank, nodes
 from iachygiene.rules.terraform.providers import required_providers, used_providers
@@ -17,6 +18,7 @@ from iachygiene.rules.terraform.providers import required_providers, used_provid
 _TOKEN = re.compile(r"[\w-]+|[^\s\w-]")
 _DOTTED = re.compile(r"[A-Za-z_][\w-]*(?:\.[\w-]+)+")
 _Path: TypeAlias = tuple[str, ...]
+_MOST_MODULES = 100
 _SELF_CHECKS = ("precondition", "postcondition")
 
 
@@ -355,7 +357,8 @@ def unused_provider_requirement(module: TerraformModule) -> Findings:
     """`required_providers` has an entry that nothing in the module uses.
 
     `init` downloads it nevertheless. Modules that are called take the providers of their
-    caller without a word about it, so that a module with calls is not judged.
+    caller without a word about it, so that what local modules use counts; a module that
+    calls others is not judged.
 
     Bad:
         terraform {
@@ -373,6 +376,21 @@ def unused_provider_requirement(module: TerraformModule) -> Findings:
           }
         }
         resource "random_id" "one" {
+        }
+    Bad: nor does a local module use it
+        -- main.tf --
+        terraform {
+          required_providers {
+            aws = {
+              source = "hashicorp/aws"
+            }
+          }
+        }
+        module "one" {
+          source = "./one"
+        }
+        -- one/main.tf --
+        resource "terraform_data" "one" {
         }
     Bad: in JSON
         -- main.tf.json --
@@ -418,14 +436,58 @@ def unused_provider_requirement(module: TerraformModule) -> Findings:
           }
         }
         module "logs" {
+          source = "example/logs/aws"
+        }
+    Good: the local module that is called needs it
+        -- main.tf --
+        terraform {
+          required_providers {
+            aws = {
+              source = "hashicorp/aws"
+            }
+          }
+        }
+        module "logs" {
           source = "./logs"
         }
+        -- logs/main.tf --
+        module "inner" {
+          source = "../inner"
+        }
+        -- inner/main.tf --
+        resource "aws_s3_bucket" "logs" {
+        }
     """
-    if not module.complete or module.of("module"):
+    if not any(block.of("required_providers") for block in module.of("terraform")):
         return
-    used = used_providers(module)
+    below = _with_those_below(module)
+    if below is None:
+        return
+    used = {name for each in below for name in used_providers(each)}
     for name, entry in required_providers(module).items():
         if name not in used and name != "terraform":
             start = entry.whole.span.start
             where = Location(entry.whole.path, Span(start, start + len(name)))
             yield at(where, f'provider "{name}" is not used', object=f"provider {name}")
+
+
+def _with_those_below(module: TerraformModule) -> list[TerraformModule] | None:
+    """The module and all local ones that it calls; None where not all of them are known."""
+    found = {module.directory: module}
+    waiting = [module]
+    while waiting:
+        caller = waiting.pop()
+        if not caller.complete:
+            return None
+        for call in caller.of("module"):
+            source = source_of(caller, call)
+            directory = directory_of(caller, source) if source else None
+            if directory is None or module.tree is None:
+                return None
+            if directory not in found:
+                called = read_module(module.tree, directory)
+                if called is None or len(found) >= _MOST_MODULES:
+                    return None
+                found[directory] = called
+                waiting.append(called)
+    return list(found.values())

@@ -8,8 +8,11 @@ from iachygiene.model import Finding, Findings, Severity, at
 from iachygiene.parse.terraform import Validation
 from iachygiene.rule import rule
 
+_STATIC = (*(f"TF{number}" for number in range(401, 440)), "TF307")
+"""Rules that find without the program what it would say, too."""
 
-@rule("TF501", Validation, Severity.ERROR, needs="terraform")
+
+@rule("TF501", Validation, Severity.ERROR, needs="terraform", gives_way_to=_STATIC)
 def validation_error(validation: Validation) -> Findings:
     """`terraform validate` refuses the configuration.
 
@@ -17,7 +20,7 @@ def validation_error(validation: Validation) -> Findings:
     data directory outside of the repository. Local modules need no `init`. Where providers
     or remote modules are not installed, the program stops before it looks at references and
     resources; that is a status of the run and not a finding. Nothing is installed unless
-    you say so.
+    you say so with `--init`. What another rule finds at the same place is not said twice.
 
     Bad:
         output "name" {
@@ -52,7 +55,7 @@ def validation_error(validation: Validation) -> Findings:
     yield from _said(validation, "error")
 
 
-@rule("TF502", Validation, Severity.WARNING, needs="terraform")
+@rule("TF502", Validation, Severity.WARNING, needs="terraform", gives_way_to=_STATIC)
 def validation_warning(validation: Validation) -> Findings:
     """`terraform validate` accepts the configuration with a warning.
 
