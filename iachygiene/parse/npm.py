@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iachygiene.files import Tree
@@ -283,13 +283,31 @@ def load(job: Job, tree: Tree) -> Iterator[NpmPackage | PackageJson | Archive | 
 
 
 def published(package: NpmPackage) -> list[str]:
-    """The files of a package, without those of the members of a private workspace root.
+    """The files of a package; of a private one without those of packages below it.
 
-    Such a root is never published; its members are packages of their own.
+    npm refuses to publish a private one, and what lies below is judged as a package of its own.
     """
-    members = package.listing.members if package.is_private else ()
-    below = tuple(f"{member}/" for member in members)
-    return [name for name, path in package.files.items() if not path.startswith(below)]
+    if not package.is_private:
+        return list(package.files)
+    top = package.listing.directory
+    ending = "/package.json"
+    below = {
+        path[: -len(ending) + 1]
+        for path in package.files.values()
+        if path.endswith(ending) and path[: -len(ending)] != top
+    }
+    below.update(f"{member}/" for member in package.listing.members)
+    return [name for name, path in package.files.items() if not _is_within(path, below)]
+
+
+def _is_within(path: str, directories: Collection[str]) -> bool:
+    """Whether one of some directories, given with a slash at their ends, holds a path."""
+    at = path.find("/")
+    while at != -1:
+        if path[: at + 1] in directories:
+            return True
+        at = path.find("/", at + 1)
+    return False
 
 
 def _look(tree: Tree, name: str, path: str, contents: Contents) -> None:

@@ -155,7 +155,7 @@ class _Look:
         if not text and (size > contents.max_size or not wants_whole(name, head)):
             contents.look_at_binary(name, place, head)
             return
-        rest = reader.contents(contents.max_size)
+        rest = reader.contents() if size <= contents.max_size else None
         if rest is None:
             limit = contents.max_size >> 20
             message = f"{member.path}: over {limit} MiB, not inspected (file-too-large)"

@@ -240,8 +240,11 @@ class Contents:
         if not begins and not by_name:
             return
         contents = self._parsed(data, path)
-        if contents is None and not begins:
-            if len(data) > LARGE_MAP:
+        # Only what is cut short counts by how it begins: other JSON has a version as well.
+        cut = begins and by_name and not data.rstrip().endswith(b"}")
+        over = self.troubles and self.troubles[-1].location.path == path
+        if contents is None and not (cut or over):
+            if by_name and not begins and len(data) > LARGE_MAP:
                 self._mark("no-map", name, path, "")
             return
         self.candidates.append(Candidate(name, Location(path), contents, False))

@@ -158,7 +158,7 @@ def _key_body(found: re.Match[bytes]) -> bool:
 _SLACK_HOOK = rb"hooks\.slack\.com/services/T[A-Z0-9]{8,12}/B[A-Z0-9]{8,12}/[A-Za-z0-9]{20,30}"
 _PEM = (
     rb"-----BEGIN (?:[A-Z]{2,10} )?(?:ENCRYPTED )?PRIVATE KEY-----"
-    rb"(?:\s|\\[nr]|[\"'+,`]){1,40}([A-Za-z0-9+/=]{40,100})"
+    rb"(?:\s|\\[nr]|[\"'+,`]){1,40}([A-Za-z0-9+/=]{40,4000})"
 )
 
 _AWS = _Shape(

@@ -20,7 +20,8 @@ def map_will_ship(package: NpmPackage) -> Findings:
     esbuild, tsup, bun, parcel, swc, babel, next, sass, postcss and others, without running them.
 
     An error where the maps hold the originals. Advice where it is not known what is written
-    to, for maps of declarations, and for an open-source package.
+    to, for maps of declarations, and for an open-source package; nothing where npm refuses to
+    publish.
 
     Bad: the maps of tsc name the originals
         -- package.json --
@@ -69,18 +70,23 @@ def map_will_ship(package: NpmPackage) -> Findings:
         {"compilerOptions": {"outDir": "dist", "sourceMap": true}}
         -- tsconfig.build.json --
         {"extends": "./tsconfig.json", "compilerOptions": {"sourceMap": false}}
+    Good: npm does not publish it
+        -- package.json --
+        {"name": "shop", "version": "1.0.0", "private": true, "scripts": {"build": "vite build"}}
+        -- vite.config.js --
+        export default { build: { sourcemap: true } }
     Good: only for development
         -- package.json --
         {"name": "widget", "version": "1.0.0", "files": ["dist"],
          "scripts": {"dev": "esbuild src/index.ts --sourcemap --outdir=dist"}}
     """
-    if package.policy == "allow":
+    if package.policy == "allow" or package.is_private:
         return
     for setting in package.map_settings:
         if not setting.known:
             continue
         ships = [name for name in _built(setting) if package.would_ship(name)]
-        if setting.outputs and not ships:
+        if not ships and (setting.outputs or setting.declaration):
             continue
         kind = "a source map in the built file" if setting.inline else "source maps"
         where = f'into "{posixpath.dirname(ships[0])}", which ships' if ships else "somewhere"

@@ -198,7 +198,8 @@ def nested_reinclude(package: NpmPackage) -> Findings:
     """
     for name in package.files:
         base = name.rpartition("/")[2].lower()
-        if not (base.startswith(".") or base.endswith(".orig")) or "/" not in name:
+        odd = base.startswith(".") or base.endswith(".orig")
+        if not odd or "/" not in name or base in (".gitignore", ".npmignore"):
             continue
         decider = package.listing.steps(name)[-1].rule if not package.is_packed else None
         place = decider.location if decider else None

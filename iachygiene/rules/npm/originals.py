@@ -304,9 +304,9 @@ def map_sources_missing(package: NpmPackage) -> Findings:
         message += f': "{shown(missing[0])}"'
         return at(shipped, message, severity=package.level(Severity.WARNING, shipped))
 
-    levels = [package.level(Severity.WARNING, one) for one in found]
-    worst = max(levels, default=Severity.WARNING)
-    yield from gathered(package, list(found), tell, "source maps lack their sources", worst)
+    for level in (Severity.WARNING, Severity.INFO):
+        some = [one for one in found if package.level(Severity.WARNING, one) == level]
+        yield from gathered(package, some, tell, "source maps lack their sources", level)
 
 
 def _relative_sources(package: NpmPackage, shipped: ShippedMap) -> list[tuple[str, str]]:

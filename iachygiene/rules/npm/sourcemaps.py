@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 
 from iachygiene.model import Finding, Findings, Severity, at
@@ -88,9 +89,11 @@ def map_embeds_source(package: NpmPackage) -> Findings:
             fix=package.map_fix,
         )
 
-    originals = [one for shipped in found if shipped.contents for one in shipped.contents.own]
-    lines = sum(original.lines for original in originals)
-    many = f"source maps embed {len(originals):,} own files, {lines:,} lines"
+    def many(some: list[ShippedMap]) -> str:
+        originals = [one for shipped in some if shipped.contents for one in shipped.contents.own]
+        lines = sum(original.lines for original in originals)
+        return f"source maps embed {len(originals):,} own files, {lines:,} lines"
+
     yield from _all(package, found, tell, many, Severity.ERROR)
 
 
@@ -172,7 +175,9 @@ def map_inline(package: NpmPackage) -> Findings:
         )
 
     worst = Severity.ERROR if any(one.own for one in found) else Severity.WARNING
-    yield from _all(package, found, tell, "files hold a source map", worst)
+    levels = [package.level(worst, one) for one in found]
+    many = "files hold a source map"
+    yield from gathered(package, found, tell, many, max(levels, default=worst))
 
 
 @rule("NPM104", NpmPackage, Severity.WARNING)
@@ -246,7 +251,8 @@ def map_shipped(package: NpmPackage) -> Findings:
             fix=package.map_fix,
         )
 
-    yield from _all(package, found, tell, "source maps would be published", Severity.WARNING)
+    many = "source maps would be published"
+    yield from _all(package, found, tell, lambda _: many, Severity.WARNING)
 
 
 @rule("NPM105", NpmPackage, Severity.INFO)
@@ -351,10 +357,13 @@ def _all(
     package: NpmPackage,
     found: list[ShippedMap],
     tell: Callable[[ShippedMap], Finding],
-    many: str,
+    many: Callable[[list[ShippedMap]], str],
     severity: Severity,
 ) -> Findings:
-    """The findings; many are as bad as the worst of them, and carry the same fix."""
-    level = max((package.level(severity, one) for one in found), default=severity)
-    for finding in gathered(package, found, tell, many, level):
-        yield finding if len(found) <= APART else finding._replace(fix=package.map_fix)
+    """The findings, those of one severity together; many carry the same fix as each."""
+    by_level: dict[Severity, list[ShippedMap]] = defaultdict(list)
+    for shipped in found:
+        by_level[package.level(severity, shipped)].append(shipped)
+    for level, some in by_level.items():
+        for finding in gathered(package, some, tell, many(some), level):
+            yield finding if len(some) <= APART else finding._replace(fix=package.map_fix)

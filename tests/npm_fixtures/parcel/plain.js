@@ -1,0 +1,2 @@
+
+//# sourceMappingURL=plain.js.map

@@ -1,0 +1,2 @@
+import { price } from "./price";
+export const offer = (cents) => `${price(cents)} cents`;

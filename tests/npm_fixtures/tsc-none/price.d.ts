@@ -1,0 +1,2 @@
+/** Cents that a partner pays. */
+export declare function price(cents: number): number;

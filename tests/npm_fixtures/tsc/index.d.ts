@@ -1,0 +1,2 @@
+export declare const offer: (cents: number) => string;
+//# sourceMappingURL=index.d.ts.map
