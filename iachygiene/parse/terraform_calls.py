@@ -41,8 +41,8 @@ class Interface(NamedTuple):
     """What a module takes and gives. `complete` is false where a file does not parse.
 
     `aliases` are the provider configurations that a caller has to pass ("aws.west"),
-    `providers` the local names of providers that it names, `configures` whether it has
-    provider configurations of its own.
+    `providers` the local names of providers that it names, `configured` those of which it has a
+    configuration of its own.
     """
 
     directory: str
@@ -51,7 +51,7 @@ class Interface(NamedTuple):
     outputs: frozenset[str]
     aliases: frozenset[str]
     providers: frozenset[str]
-    configures: bool
+    configured: frozenset[str]
 
 
 def directory_of(module: TerraformModule, source: str) -> str | None:
@@ -135,14 +135,16 @@ def _interface_of(module: TerraformModule) -> Interface:
                 providers.add(name)
                 aliases.update(aliases_of(attribute.node))
     blocks = module.of("provider")
-    configures = False
+    configured = set()
     for block in blocks:
         name = ".".join(block.labels)
         alias = block.attributes.get("alias")
         providers.add(name)
         if alias is not None and isinstance(alias.constant, str):
             providers.add(f"{name}.{alias.constant}")
-        configures = configures or bool(block.attributes.keys() - {"alias"})
+        if block.attributes.keys() - {"alias"}:
+            given = alias.constant if alias is not None else None
+            configured.add(f"{name}.{given}" if isinstance(given, str) else name)
     return Interface(
         module.directory,
         module.complete,
@@ -150,7 +152,7 @@ def _interface_of(module: TerraformModule) -> Interface:
         frozenset(block.labels[0] for block in module.of("output") if block.labels),
         frozenset(aliases),
         frozenset(providers),
-        configures,
+        frozenset(configured),
     )
 
 

@@ -29,7 +29,8 @@ def reference_cycle(module: TerraformModule) -> Findings:
 
     The message names the whole way around. Inputs and outputs of local modules are
     followed: an output that has nothing to do with an input closes no circle. A local
-    module that calls itself is a circle, too.
+    module that calls itself is a circle, too. That a resource refers to itself is a warning:
+    `terraform validate` lets it pass, and only `terraform plan` refuses it.
 
     Bad: two local values
         locals {
@@ -120,10 +121,18 @@ def reference_cycle(module: TerraformModule) -> Findings:
             around = " -> ".join([*names, names[0]])
             node, place = whole[0]
             message = f"the references lead in a circle: {around}"
+            severity = None
             if len(whole) == 1:
                 message = f'"{names[0]}" refers to itself'
-            related = [where for _, where in whole[1:]]
-            yield at(place, message, related=related, object=label(_plain(node)))
+                if node[0] in RESOURCES:
+                    severity = Severity.WARNING
+            yield at(
+                place,
+                message,
+                related=[where for _, where in whole[1:]],
+                object=label(_plain(node)),
+                severity=severity,
+            )
 
 
 def _plain(node: Address) -> Address:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from iachygiene import hcl
 from iachygiene.hcl.tree import Step
 from iachygiene.model import Finding, Findings, Severity, at
-from iachygiene.parse.terraform import TerraformModule
+from iachygiene.parse.terraform import TerraformModule, is_override
 from iachygiene.rule import rule
 from iachygiene.rules.terraform.scopes import RESOURCES, Address, Scope, Site, near, scope
 
@@ -20,6 +20,7 @@ _FIXED = {
     "each": ("key", "value"),
 }
 _RESERVED = frozenset(("template", "lazy", "arg"))
+_AT_THE_END = frozenset(("self", "count", "each", "path", "terraform", "tofu"))
 _ELSEWHERE = frozenset(("action", "list", "run", "output", "check"))
 """First names that other versions or other files know: not judged."""
 
@@ -69,6 +70,11 @@ def undeclared_reference(module: TerraformModule) -> Findings:
     Bad: in JSON
         -- main.tf.json --
         {"output": {"name": {"value": "${var.name}"}}}
+    Bad: nothing to override
+        -- override.tf --
+        variable "name" {
+          default = "web"
+        }
     Good:
         variable "region" {
           type = string
@@ -125,6 +131,12 @@ def undeclared_reference(module: TerraformModule) -> Findings:
             address = target(reference)
             if address is not None and not known.has(address):
                 yield _undeclared(known, site, reference, address)
+    for kind in ("variable", "output", "module", *RESOURCES):
+        for block in module.of(kind):
+            if is_override(block.location.path) and block.labels:
+                yield at(
+                    block, f'what this overrides, {kind} "{".".join(block.labels)}", is missing'
+                )
 
 
 def _undeclared(known: Scope, site: Site, reference: hcl.Reference, address: Address) -> Finding:
@@ -232,7 +244,7 @@ def _invalid_form(reference: hcl.Reference) -> str:
             return f'"{".".join(path)}" needs a type and a name: {first}.TYPE.NAME'
     elif first in _RESERVED:
         return f'the name "{first}" is reserved'
-    elif first != "self" and first not in _ELSEWHERE and len(path) == 1:
+    elif first != "self" and first not in ("run", "output") and len(path) == 1:
         return f'"{first}" is no reference: a text stands in quotes, a resource is TYPE.NAME'
     return ""
 
@@ -247,7 +259,8 @@ def out_of_context_reference(module: TerraformModule) -> Findings:
 
     `each` needs a `for_each` in the same block, `count.index` a `count`. `self` is the
     resource that a provisioner, a connection or a postcondition belongs to; elsewhere a
-    resource is called by its name.
+    resource is called by its name. A provisioner that runs when its resource is destroyed
+    knows nothing else but these.
 
     Bad: without for_each
         resource "aws_instance" "web" {
@@ -266,6 +279,16 @@ def out_of_context_reference(module: TerraformModule) -> Findings:
         resource "aws_instance" "web" {
           ami  = "ami-1"
           tags = { Name = self.ami }
+        }
+    Bad: when there may be nothing else any more
+        locals {
+          name = "web"
+        }
+        resource "aws_instance" "web" {
+          provisioner "local-exec" {
+            when    = destroy
+            command = "echo ${local.name}"
+          }
         }
     Bad: in for_each itself
         resource "aws_instance" "web" {
@@ -312,6 +335,11 @@ def out_of_context_reference(module: TerraformModule) -> Findings:
             else:
                 message = f'"{name}" is used in a block without "{needs[name]}"'
             yield at(place, message, object=label(site.owner))
+        if site.destroys:
+            for reference in site.references:
+                if reference.name not in _AT_THE_END:
+                    message = f'"{".".join(reference.path)}" is used when its block is destroyed'
+                    yield at(site.place(reference), message, object=label(site.owner))
 
 
 @rule("TF424", TerraformModule, Severity.ERROR)

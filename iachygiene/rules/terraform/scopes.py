@@ -23,6 +23,7 @@ META_ARGUMENTS = frozenset(
 )
 _NO_NAMES: frozenset[str] = frozenset()
 _NOT_EVALUATED = frozenset(("provider", "providers", "ignore_changes", "when", "on_failure"))
+_NO_EXPRESSIONS = frozenset((("import", "to"), ("output", "type")))
 _CONDITIONS = frozenset(("precondition", "postcondition"))
 _QUIET = frozenset(("try", "can"))
 
@@ -40,12 +41,13 @@ class Site:
     `owner` is what it belongs to, `argument` the name it is assigned to, `within` the inner
     block that matters: "precondition", "postcondition", "validation", "assert",
     "provisioner", "connection", "lifecycle" or none. `keys` are those of "count", "each"
-    and "self" that may be referred to. Names that a `for` or `dynamic` binds are left out.
+    and "self" that may be referred to. `destroys` tells of a provisioner that runs when its
+    resource is destroyed. Names that a `for` or `dynamic` binds are left out.
     """
 
     __slots__ = (
-        *("anchor", "argument", "calls", "keys", "node", "operations", "owner", "references"),
-        *("source", "within"),
+        *("anchor", "argument", "calls", "destroys", "keys", "node", "operations", "owner"),
+        *("references", "source", "within"),
     )
 
     def __init__(
@@ -65,6 +67,7 @@ class Site:
         self.node = node
         self.keys = keys
         self.anchor = anchor
+        self.destroys = False
         self.references: list[hcl.Reference] = []
         self.calls: list[Use] = []
         self.operations: list[Use] = []
@@ -178,26 +181,30 @@ def _walk_body(
     bound: frozenset[str] = _NO_NAMES,
 ) -> None:
     """The expressions of a body and of all blocks within it."""
-    waiting = [(body, within, keys, bound)]
+    at_end = owner[0] == "resource" and any(map(_destroys, body.blocks))
+    waiting = [(body, within, keys, bound, False)]
     while waiting:
-        body, within, keys, bound = waiting.pop()
+        body, within, keys, bound, destroys = waiting.pop()
         for name, attribute in body.attributes.items():
             if name in _NOT_EVALUATED and (not within or within in _SPECIAL):
                 continue
-            if name == "to" and owner[0] == "import":
+            if (owner[0], name) in _NO_EXPRESSIONS:
                 continue
             here = _NO_NAMES if name in ("count", "for_each") and not within else keys
-            _add(sites, Site(source, owner, name, within, attribute.expr, here), bound)
+            site = Site(source, owner, name, within, attribute.expr, here)
+            site.destroys = destroys
+            _add(sites, site, bound)
         for block in body.blocks:
             kind = block.type
             if kind == "action_trigger":
                 continue
             inner, inner_keys, inner_bound = within, keys, bound
             if kind == "dynamic" and block.labels:
-                waiting.append((_without(block.body, "content"), inner or "dynamic", keys, bound))
+                outside = _without(block.body, "content")
+                waiting.append((outside, inner or "dynamic", keys, bound, destroys))
                 inner_bound = bound | {_iterator(block)}
                 waiting += [
-                    (content.body, inner or "dynamic", keys, inner_bound)
+                    (content.body, inner or "dynamic", keys, inner_bound, destroys)
                     for content in block.body.blocks
                     if content.type == "content"
                 ]
@@ -208,10 +215,17 @@ def _walk_body(
                     inner_keys = keys | {"self"}
             elif not inner:
                 inner = "block"
-            waiting.append((block.body, inner, inner_keys, inner_bound))
+            ends = destroys or _destroys(block) or (at_end and kind == "connection")
+            waiting.append((block.body, inner, inner_keys, inner_bound, ends))
 
 
 _SPECIAL = _CONDITIONS | {"provisioner", "connection", "lifecycle"}
+
+
+def _destroys(block: hcl.Block) -> bool:
+    """Whether a block is a provisioner that runs when its resource is destroyed."""
+    when = block.body.attributes.get("when") if block.type == "provisioner" else None
+    return when is not None and isinstance(when.expr, hcl.Reference) and when.expr.name == "destroy"
 
 
 def _without(body: hcl.Body, kind: str) -> hcl.Body:
