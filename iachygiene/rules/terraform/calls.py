@@ -159,14 +159,19 @@ def _outputs(module: TerraformModule, known: dict[str, Interface]) -> Findings:
             if reference.name != "module" or len(reference.path) < 2:
                 continue
             found = known.get(reference.path[1])
-            if found is None:
+            if found is None or reference in site.tried:
                 continue
             step = _output_step(reference, ("module", reference.path[1]) in instances)
             if step is not None and step.name not in found.outputs:
                 name = reference.path[1]
                 message = f'module "{name}" has no output "{step.name}"'
                 message += near(step.name, found.outputs)
-                yield at(site.place(reference, step.end), message, object=label(site.owner))
+                yield at(
+                    site.place(reference, step.end),
+                    message,
+                    object=label(site.owner),
+                    severity=site.severity,
+                )
 
 
 def _output_step(reference: hcl.Reference, repeated: bool) -> hcl.Attr | None:

@@ -153,7 +153,7 @@ def _undeclared(known: Scope, site: Site, reference: hcl.Reference, address: Add
     wanted = len(address) - (1 if reference.name in RESOURCES or reference.name in _NAMED else 2)
     end = steps[wanted - 1].end
     message = f'{kind} "{name}" is not declared in this module{question}'
-    return at(site.place(reference, end), message, object=label(site.owner))
+    return at(site.place(reference, end), message, object=label(site.owner), severity=site.severity)
 
 
 def _declared(known: Scope, kind: str) -> list[str]:
@@ -222,7 +222,9 @@ def invalid_reference(module: TerraformModule) -> Findings:
         for reference in site.references:
             wrong = _invalid_form(reference)
             if wrong:
-                yield at(site.place(reference), wrong, object=label(site.owner))
+                yield at(
+                    site.place(reference), wrong, object=label(site.owner), severity=site.severity
+                )
 
 
 def _invalid_form(reference: hcl.Reference) -> str:
@@ -334,12 +336,17 @@ def out_of_context_reference(module: TerraformModule) -> Findings:
                 message = f'"{name}" has no meaning in "{site.argument}" itself'
             else:
                 message = f'"{name}" is used in a block without "{needs[name]}"'
-            yield at(place, message, object=label(site.owner))
+            yield at(place, message, object=label(site.owner), severity=site.severity)
         if site.destroys:
             for reference in site.references:
                 if reference.name not in _AT_THE_END:
                     message = f'"{".".join(reference.path)}" is used when its block is destroyed'
-                    yield at(site.place(reference), message, object=label(site.owner))
+                    yield at(
+                        site.place(reference),
+                        message,
+                        object=label(site.owner),
+                        severity=site.severity,
+                    )
 
 
 @rule("TF424", TerraformModule, Severity.ERROR)
@@ -408,7 +415,12 @@ def instance_key_mismatch(module: TerraformModule) -> Findings:
             wrong = _key_mismatch(known.instances.get(address, ""), steps)
             if wrong:
                 name = ".".join(reference.path[: 3 if reference.name in RESOURCES else 2])
-                yield at(site.place(reference), f'"{name}" {wrong}', object=label(site.owner))
+                yield at(
+                    site.place(reference),
+                    f'"{name}" {wrong}',
+                    object=label(site.owner),
+                    severity=site.severity,
+                )
 
 
 def _key_mismatch(repeated: str, steps: list[Step]) -> str:
