@@ -56,6 +56,10 @@ def settle(
     config = rules.config
     project = _judge_project([*verdicts, *linked], rules, _templates(found, tree))
     findings = [finding for verdict in (*verdicts, project) for finding in verdict.findings]
+    if programs.ran:
+        from iachygiene.wrap.known import without_known
+
+        findings = without_known(findings, tree)
     findings, muted = _muted_by_config(_without_duplicates(findings), rules)
     findings = _give_way(findings)
     judged = empty_verdict()

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from iachygiene.hcl import UNKNOWN, HclError, Reference, Tuple, literal
 from iachygiene.model import Broken, Job, Location, SourceFile
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 _TELLING = re.compile(rb"^[ \t]*(?:variable|output|terraform|provider)\b", re.MULTILINE)
 
 
+State: TypeAlias = tuple[str, str, int]
+"""Root, directory and contents of a module."""
+
+
 class Input(NamedTuple):
     """A variable of a module that is called."""
 
@@ -41,8 +45,8 @@ class Interface(NamedTuple):
     """What a module takes and gives. `complete` is false where a file does not parse.
 
     `aliases` are the provider configurations that a caller has to pass ("aws.west"),
-    `providers` the local names of providers that it names, `configures` whether it has
-    provider configurations of its own.
+    `providers` the local names of providers that it names, `configured` those of which it has a
+    configuration of its own.
     """
 
     directory: str
@@ -51,7 +55,7 @@ class Interface(NamedTuple):
     outputs: frozenset[str]
     aliases: frozenset[str]
     providers: frozenset[str]
-    configures: bool
+    configured: frozenset[str]
 
 
 def directory_of(module: TerraformModule, source: str) -> str | None:
@@ -81,18 +85,35 @@ def interface(module: TerraformModule, call: Block) -> Interface | None:
 
 
 def _interface(tree: Tree, directory: str) -> Interface | None:
-    paths = _paths(tree, directory)
-    if not paths or tree.real_path(directory) is None:
+    data = _contents(tree, directory)
+    if not data:
         return None
     known = _known(tree)
-    try:
-        data = {path: tree.raw(path) for path in paths}
-    except Broken:
-        return None
     mark = hash(tuple(data.items()))
     if directory not in known or known[directory][0] != mark:
         known[directory] = mark, _read(directory, data)
     return known[directory][1]
+
+
+def _contents(tree: Tree, directory: str) -> dict[str, bytes]:
+    """The files of a module and what is in them; nothing where they are not in the tree."""
+    paths = _paths(tree, directory)
+    if not paths or tree.real_path(directory) is None:
+        return {}
+    try:
+        return {path: tree.raw(path) for path in paths}
+    except Broken:
+        return {}
+
+
+def state_of(module: TerraformModule, call: Block) -> State | None:
+    """What identifies the module that is called as it is now; None where it is not known."""
+    source = source_of(module, call)
+    directory = directory_of(module, source) if source is not None else None
+    if directory is None or module.tree is None:
+        return None
+    data = _contents(module.tree, directory)
+    return (module.tree.root, directory, hash(tuple(data.items()))) if data else None
 
 
 # A fix changes files of a tree, so that the contents are compared as well.
@@ -135,14 +156,16 @@ def _interface_of(module: TerraformModule) -> Interface:
                 providers.add(name)
                 aliases.update(aliases_of(attribute.node))
     blocks = module.of("provider")
-    configures = False
+    configured = set()
     for block in blocks:
         name = ".".join(block.labels)
         alias = block.attributes.get("alias")
         providers.add(name)
         if alias is not None and isinstance(alias.constant, str):
             providers.add(f"{name}.{alias.constant}")
-        configures = configures or bool(block.attributes.keys() - {"alias"})
+        if block.attributes.keys() - {"alias"}:
+            given = alias.constant if alias is not None else None
+            configured.add(f"{name}.{given}" if isinstance(given, str) else name)
     return Interface(
         module.directory,
         module.complete,
@@ -150,7 +173,7 @@ def _interface_of(module: TerraformModule) -> Interface:
         frozenset(block.labels[0] for block in module.of("output") if block.labels),
         frozenset(aliases),
         frozenset(providers),
-        configures,
+        frozenset(configured),
     )
 
 

@@ -10,9 +10,13 @@ from iachygiene.parse.terraform import TerraformModule, is_override
 from iachygiene.rule import rule
 from iachygiene.rules.terraform.scopes import RESOURCES, file_blocks, near
 from iachygiene.rules.terraform.shapes import (
+    BACKENDS,
     CONNECTION,
+    GONE_PROVISIONERS,
     LIFECYCLES,
     PROVISIONERS,
+    RESERVED_ARGUMENTS,
+    RESERVED_BLOCKS,
     ROOT,
     Shape,
 )
@@ -74,7 +78,8 @@ def unsupported_block_or_argument(module: TerraformModule) -> Findings:
     """A block or an argument is none that the language knows at that place.
 
     Judged are the blocks of the language itself, not what providers and modules take.
-    What some version of Terraform or OpenTofu knows is right here.
+    What some version of Terraform or OpenTofu knows is right here. An unknown backend is a
+    warning: `terraform validate` has let it pass up to 1.14, and `terraform init` refuses it.
 
     Bad: no such block
         resorce "aws_instance" "web" {
@@ -102,6 +107,11 @@ def unsupported_block_or_argument(module: TerraformModule) -> Findings:
           source = "example/web/local"
           providers {
             aws = aws.west
+          }
+        }
+    Bad: a backend
+        terraform {
+          backend "gcp" {
           }
         }
     Bad: what is to be required stands in `terraform`
@@ -164,6 +174,30 @@ def unsupported_block_or_argument(module: TerraformModule) -> Findings:
                 place = Location(source.path, Span(attribute.start, attribute.name_end))
                 message = f'block "{block.type}" has no argument "{name}"{question}'
                 yield at(place, message, object=_object(block))
+    for source, block in file_blocks(module):
+        yield from _reserved(source, block)
+
+
+def _reserved(source: SourceFile, block: hcl.Block) -> Findings:
+    """What the blocks of providers cannot have, whatever the provider."""
+    for name, attribute in block.body.attributes.items():
+        if name in RESERVED_ARGUMENTS.get(block.type, ()):
+            place = Location(source.path, Span(attribute.start, attribute.name_end))
+            message = f'argument "{name}" of block "{block.type}" is reserved'
+            yield at(place, message, object=_object(block))
+    for inner in block.body.blocks:
+        place = Location(source.path, Span(inner.start, inner.header_end))
+        if block.type == "terraform" and inner.type == "backend" and inner.labels:
+            backend = inner.labels[0]
+            if backend not in BACKENDS:
+                message = f'there is no backend "{backend}"{near(backend, BACKENDS)}'
+                yield at(place, message, object=_object(block), severity=Severity.WARNING)
+        if inner.type in RESERVED_BLOCKS.get(block.type, ()):
+            message = f'block "{inner.type}" in block "{block.type}" is reserved'
+            yield at(place, message, object=_object(block))
+        elif inner.type == "provisioner" and GONE_PROVISIONERS.intersection(inner.labels):
+            message = f'the provisioner "{inner.labels[0]}" is gone'
+            yield at(place, message, object=_object(block))
 
 
 @rule("TF403", TerraformModule, Severity.ERROR)

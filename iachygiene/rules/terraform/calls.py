@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from iachygiene import hcl
@@ -158,14 +159,19 @@ def _outputs(module: TerraformModule, known: dict[str, Interface]) -> Findings:
             if reference.name != "module" or len(reference.path) < 2:
                 continue
             found = known.get(reference.path[1])
-            if found is None:
+            if found is None or reference in site.tried:
                 continue
             step = _output_step(reference, ("module", reference.path[1]) in instances)
             if step is not None and step.name not in found.outputs:
                 name = reference.path[1]
                 message = f'module "{name}" has no output "{step.name}"'
                 message += near(step.name, found.outputs)
-                yield at(site.place(reference, step.end), message, object=label(site.owner))
+                yield at(
+                    site.place(reference, step.end),
+                    message,
+                    object=label(site.owner),
+                    severity=site.severity,
+                )
 
 
 def _output_step(reference: hcl.Reference, repeated: bool) -> hcl.Attr | None:
@@ -182,10 +188,17 @@ def _output_step(reference: hcl.Reference, repeated: bool) -> hcl.Attr | None:
 
 @rule("TF429", TerraformModule, Severity.ERROR)
 def missing_module_directory(module: TerraformModule) -> Findings:
-    """The directory of a local module does not exist.
+    """The directory of a local module does not exist, or is not written as one.
 
-    What leads out of the scanned tree is not judged.
+    A directory begins with `./` or `../`; one or two names alone are neither that nor an
+    address of a registry. What leads out of the scanned tree is not judged.
 
+    Bad: without a dot
+        -- main.tf --
+        module "network" {
+          source = "network"
+        }
+        -- network/main.tf --
     Bad:
         module "network" {
           source = "./network"
@@ -203,10 +216,21 @@ def missing_module_directory(module: TerraformModule) -> Findings:
     for call in module.of("module"):
         source = source_of(module, call)
         directory = directory_of(module, source) if source is not None else None
+        if source is not None and _is_bare(source):
+            message = f'"{source}" is no module source; a directory begins with "./" or "../"'
+            yield at(call.attributes["source"], message)
         if directory is None or module.tree is None:
             continue
         if not module.tree.is_directory(directory) and not _is_overlaid(module, directory):
             yield at(call.attributes["source"], f'there is no directory "{source}"')
+
+
+_BARE = re.compile(r"[\w-]+(?:/[\w.-]+)?|\.\.?")
+
+
+def _is_bare(source: str) -> bool:
+    """Whether a source is one or two names: too few for a registry, and no directory."""
+    return _BARE.fullmatch(source) is not None
 
 
 def _is_overlaid(module: TerraformModule, directory: str) -> bool:

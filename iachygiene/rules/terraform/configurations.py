@@ -97,14 +97,18 @@ def missing_provider_configuration(module: TerraformModule) -> Findings:
         providers = call.attributes.get("providers")
         passed = set()
         node = providers.node if providers else None
+        found = interface(module, call)
         for item in node.items if isinstance(node, hcl.Object) else ():
             passed.add(_name(item.key))
+            if found is not None and _name(item.key) in found.configured:
+                place = Location(call.location.path, Span(item.start, item.end))
+                message = f'the module configures the provider "{_name(item.key)}" itself'
+                yield at(place, message, object=call.object)
             name = _alias(item.value)
             if name and name not in known:
                 place = Location(call.location.path, Span(item.value.start, item.value.end))
                 message = f'provider configuration "{name}" is not declared{near(name, known)}'
                 yield at(place, message, object=call.object)
-        found = interface(module, call)
         if found is not None and (providers is None or isinstance(node, hcl.Object)):
             for name in sorted(found.aliases - passed):
                 message = f'the module wants the provider configuration "{name}"'
@@ -115,7 +119,7 @@ def missing_provider_configuration(module: TerraformModule) -> Findings:
 def _repeated(call: Block, found: Interface) -> Findings:
     """A module that configures providers cannot be there more than once."""
     for name in ("count", "for_each", "depends_on"):
-        if found.configures and name in call.attributes:
+        if found.configured and name in call.attributes:
             place = call.attributes[name]
             message = f'the module configures providers of its own, which excludes "{name}"'
             yield at(place, message, object=call.object)

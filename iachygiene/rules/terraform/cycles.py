@@ -8,8 +8,8 @@ from typing import TypeAlias
 
 from iachygiene import hcl
 from iachygiene.model import Findings, Location, Severity, at
-from iachygiene.parse.terraform import TerraformModule
-from iachygiene.parse.terraform_calls import directory_of, source_of, whole_module
+from iachygiene.parse.terraform import Block, TerraformModule
+from iachygiene.parse.terraform_calls import State, directory_of, source_of, state_of, whole_module
 from iachygiene.rule import rule
 from iachygiene.rules.terraform.references import label, target
 from iachygiene.rules.terraform.scopes import RESOURCES, Address, Scope, Site, scope
@@ -19,6 +19,9 @@ _Graph: TypeAlias = dict[Address, dict[Address, Location]]
 
 _MAX_DEPTH = 20
 """Modules within each other that are looked into for one cycle."""
+_MAX_KNOWN = 500
+_KNOWN_FLOWS: dict[State, dict[str, set[str]]] = {}
+"""Of the modules looked into so far, as long as nothing in them changes."""
 _OUTSIDE = frozenset(("provisioner", "connection", "validation", "postcondition", "precondition"))
 """What is worked out when its owner is done, or tells of it by itself."""
 
@@ -29,7 +32,8 @@ def reference_cycle(module: TerraformModule) -> Findings:
 
     The message names the whole way around. Inputs and outputs of local modules are
     followed: an output that has nothing to do with an input closes no circle. A local
-    module that calls itself is a circle, too.
+    module that calls itself is a circle, too. That a resource refers to itself is a warning:
+    `terraform validate` lets it pass, and only `terraform plan` refuses it.
 
     Bad: two local values
         locals {
@@ -120,10 +124,18 @@ def reference_cycle(module: TerraformModule) -> Findings:
             around = " -> ".join([*names, names[0]])
             node, place = whole[0]
             message = f"the references lead in a circle: {around}"
+            severity = None
             if len(whole) == 1:
                 message = f'"{names[0]}" refers to itself'
-            related = [where for _, where in whole[1:]]
-            yield at(place, message, related=related, object=label(_plain(node)))
+                if node[0] in RESOURCES:
+                    severity = Severity.WARNING
+            yield at(
+                place,
+                message,
+                related=[where for _, where in whole[1:]],
+                object=label(_plain(node)),
+                severity=severity,
+            )
 
 
 def _plain(node: Address) -> Address:
@@ -280,15 +292,25 @@ def _output_of(reference: hcl.Reference) -> str | None:
     return names[1] if len(names) > 1 else None
 
 
-def _flows(caller: TerraformModule, call: object, depth: int) -> dict[str, set[str]]:
+def _flows(caller: TerraformModule, call: Block, depth: int) -> dict[str, set[str]]:
     """Outputs of a local module to the variables that they surely depend on."""
-    from iachygiene.parse.terraform import Block
-
-    if not isinstance(call, Block) or depth > _MAX_DEPTH:
+    if depth > _MAX_DEPTH:
         return {}
+    mark = state_of(caller, call)
+    if mark is not None and mark in _KNOWN_FLOWS:
+        return _KNOWN_FLOWS[mark]
     module = whole_module(caller, call)
     if module is None or not module.complete:
         return {}
+    flows = _flows_of(module, depth)
+    if mark is not None:
+        if len(_KNOWN_FLOWS) >= _MAX_KNOWN:
+            _KNOWN_FLOWS.clear()
+        _KNOWN_FLOWS[mark] = flows
+    return flows
+
+
+def _flows_of(module: TerraformModule, depth: int) -> dict[str, set[str]]:
     # Not `scope`, which keeps the last module alone: that of the caller is still needed.
     known = scope.__wrapped__(module)
     edges: dict[Address, set[Address]] = defaultdict(set)

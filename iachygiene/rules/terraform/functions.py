@@ -113,7 +113,9 @@ def _within_quiet(site: Site, call: hcl.Call) -> bool:
 
 
 def _at(site: Site, call: hcl.Call, message: str) -> Finding:
-    return at(site.place(call, call.name_end), message, object=label(site.owner))
+    return at(
+        site.place(call, call.name_end), message, object=label(site.owner), severity=site.severity
+    )
 
 
 def _provider_function(module: TerraformModule, site: Site, call: hcl.Call) -> Findings:
@@ -145,17 +147,26 @@ def _judged(site: Site, call: hcl.Call, known: Signature, sure: bool) -> Finding
         wrong = mismatch(argument, type)
         is_null = wrong is None and hcl.literal(argument) is None
         if is_null and not nullable and type.name != "any":
-            yield at(site.place(argument), f'"{call.name}" takes no null', object=label(site.owner))
+            yield at(
+                site.place(argument),
+                f'"{call.name}" takes no null',
+                object=label(site.owner),
+                severity=site.severity,
+            )
         elif wrong:
             message = f'"{call.name}": {wrong.message}'
-            yield at(site.place(wrong.node), message, object=label(site.owner))
+            yield at(
+                site.place(wrong.node), message, object=label(site.owner), severity=site.severity
+            )
     if call.name in _CONVERSIONS:
         from iachygiene.parse.terraform_types import Type
 
         wrong = mismatch(call.args[0], Type(_CONVERSIONS[call.name]))
         if wrong:
             message = f'"{call.name}": {wrong.message}'
-            yield at(site.place(wrong.node), message, object=label(site.owner))
+            yield at(
+                site.place(wrong.node), message, object=label(site.owner), severity=site.severity
+            )
 
 
 def _words(known: Signature) -> str:

@@ -10,7 +10,7 @@ from iachygiene.model import Findings, Location, Severity, SourceFile, Span, at
 from iachygiene.parse.terraform import TerraformModule, is_override
 from iachygiene.parse.terraform_types import ANY, Type, mismatch
 from iachygiene.rule import rule
-from iachygiene.rules.terraform.scopes import RESOURCES, file_blocks
+from iachygiene.rules.terraform.scopes import RESOURCES, file_blocks, scope
 
 _STRING, _BOOL, _NUMBER = Type("string"), Type("bool"), Type("number")
 _DECIDING = ("count", "for_each")
@@ -60,6 +60,20 @@ def conflicting_meta_arguments(module: TerraformModule) -> Findings:
             later = max(given["count"], given["for_each"], key=lambda one: one.start)
             place = Location(source.path, Span(later.start, later.name_end))
             yield at(place, 'both "count" and "for_each" are given', object=about)
+        if block.type == "import" and "provider" in given and "to" in given:
+            to = given["to"].expr
+            path = to.path if isinstance(to, hcl.Reference) else ()
+            if path[:1] == ("module",) or scope(module).has(("resource", *path[:2])):
+                place = Location(
+                    source.path, Span(given["provider"].expr.start, given["provider"].end)
+                )
+                message = "the provider of an import is that of its resource"
+                yield at(place, message, object="import")
+        if block.type == "variable" and "const" in given:
+            for name in ("sensitive", "ephemeral"):
+                if name in given and hcl.literal(given[name].expr) is True:
+                    place = Location(source.path, Span(block.start, block.header_end))
+                    yield at(place, f'a variable is not both "const" and "{name}"', object=about)
         if block.type == "module" and "version" in given and "source" in given:
             value = hcl.literal(given["source"].expr)
             if isinstance(value, str) and value.startswith(("./", "../")):
@@ -71,10 +85,10 @@ def conflicting_meta_arguments(module: TerraformModule) -> Findings:
                     place = Location(source.path, Span(inner.start, inner.header_end))
                     if not is_override(source.path):
                         places.setdefault(inner.type, place)
-    first, *others = sorted(places.values())[:3] or [Location("")]
-    for place in others:
-        related = [first.labelled("first")]
-        yield at(place, "a second place for the state is given", related=related)
+    for kind in ("backend", "state_store"):
+        if kind in places and "cloud" in places:
+            related = [places["cloud"].labelled("the other")]
+            yield at(places[kind], f'both "cloud" and "{kind}" hold the state', related=related)
 
 
 class _Constant(NamedTuple):
@@ -348,6 +362,8 @@ def _deciding(block: hcl.Block) -> Iterator[tuple[str, hcl.Expression]]:
         for name in ("depends_on", *(_DECIDING if repeated else ())):
             if name in given:
                 yield name, given[name].expr
+    if block.type == "terraform" and "language" in given:
+        yield "language", given["language"].expr
     if block.type != "resource":
         return
     for inner in block.body.blocks:
@@ -364,6 +380,7 @@ def _deciding(block: hcl.Block) -> Iterator[tuple[str, hcl.Expression]]:
 _WORDS: dict[str, tuple[str, ...]] = {
     "when": ("create", "destroy"),
     "on_failure": ("continue", "fail"),
+    "language": ("TF2021",),
 }
 
 
@@ -371,7 +388,7 @@ def _unsuitable(name: str, node: hcl.Expression) -> str:
     if name in _WORDS:
         # In quotes, as of old, the words are accepted with a warning.
         word = node.name if isinstance(node, hcl.Reference) and not node.steps else None
-        if isinstance(node, hcl.Template):
+        if isinstance(node, hcl.Template) and name != "language":
             word = node.text
         return "" if word in _WORDS[name] else f"it is {' or '.join(_WORDS[name])}"
     if name == "count":
@@ -381,7 +398,8 @@ def _unsuitable(name: str, node: hcl.Expression) -> str:
             return wrong.message
         if value is None:
             return "null is no number"
-        return "a number below 0" if isinstance(value, int | float) and value < 0 else ""
+        below = value < 0 if isinstance(value, int | float) else str(value).startswith("-")
+        return "a number below 0" if below else ""
     if name == "for_each":
         if isinstance(node, hcl.Tuple):
             return "a map or a set is required, not a list"
@@ -395,4 +413,11 @@ def _unsuitable(name: str, node: hcl.Expression) -> str:
             return 'to ignore all changes, write "all" without brackets' if stars else ""
         is_all = isinstance(node, hcl.Reference) and node.path == ("all",) and not node.steps
         return "" if is_all else 'a list of attribute names is required, or "all"'
-    return "" if isinstance(node, hcl.Tuple) else "a list of references in brackets is required"
+    if not isinstance(node, hcl.Tuple):
+        return "a list of references in brackets is required"
+    for item in node.items:
+        # A reference in quotes is one as of old, and another rule's matter.
+        quoted = isinstance(item, hcl.Template) and item.text is not None
+        if name == "depends_on" and not quoted and not isinstance(item, hcl.Reference):
+            return "its items are references and nothing else"
+    return ""

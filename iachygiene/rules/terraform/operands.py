@@ -65,7 +65,12 @@ def invalid_operand(module: TerraformModule) -> Findings:
         for node, sure in site.operations:
             if sure:
                 for wrong in _wrong(node):
-                    yield at(site.place(wrong.node), wrong.message, object=label(site.owner))
+                    yield at(
+                        site.place(wrong.node),
+                        wrong.message,
+                        object=label(site.owner),
+                        severity=site.severity,
+                    )
 
 
 def _wrong(node: hcl.Expression) -> Iterator[Wrong]:

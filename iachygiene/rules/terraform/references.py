@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from iachygiene import hcl
 from iachygiene.hcl.tree import Step
 from iachygiene.model import Finding, Findings, Severity, at
-from iachygiene.parse.terraform import TerraformModule
+from iachygiene.parse.terraform import TerraformModule, is_override
 from iachygiene.rule import rule
 from iachygiene.rules.terraform.scopes import RESOURCES, Address, Scope, Site, near, scope
 
@@ -20,6 +20,7 @@ _FIXED = {
     "each": ("key", "value"),
 }
 _RESERVED = frozenset(("template", "lazy", "arg"))
+_AT_THE_END = frozenset(("self", "count", "each", "path", "terraform", "tofu"))
 _ELSEWHERE = frozenset(("action", "list", "run", "output", "check"))
 """First names that other versions or other files know: not judged."""
 
@@ -69,6 +70,11 @@ def undeclared_reference(module: TerraformModule) -> Findings:
     Bad: in JSON
         -- main.tf.json --
         {"output": {"name": {"value": "${var.name}"}}}
+    Bad: nothing to override
+        -- override.tf --
+        variable "name" {
+          default = "web"
+        }
     Good:
         variable "region" {
           type = string
@@ -125,6 +131,12 @@ def undeclared_reference(module: TerraformModule) -> Findings:
             address = target(reference)
             if address is not None and not known.has(address):
                 yield _undeclared(known, site, reference, address)
+    for kind in ("variable", "output", "module", *RESOURCES):
+        for block in module.of(kind):
+            if is_override(block.location.path) and block.labels:
+                yield at(
+                    block, f'what this overrides, {kind} "{".".join(block.labels)}", is missing'
+                )
 
 
 def _undeclared(known: Scope, site: Site, reference: hcl.Reference, address: Address) -> Finding:
@@ -141,7 +153,7 @@ def _undeclared(known: Scope, site: Site, reference: hcl.Reference, address: Add
     wanted = len(address) - (1 if reference.name in RESOURCES or reference.name in _NAMED else 2)
     end = steps[wanted - 1].end
     message = f'{kind} "{name}" is not declared in this module{question}'
-    return at(site.place(reference, end), message, object=label(site.owner))
+    return at(site.place(reference, end), message, object=label(site.owner), severity=site.severity)
 
 
 def _declared(known: Scope, kind: str) -> list[str]:
@@ -210,7 +222,9 @@ def invalid_reference(module: TerraformModule) -> Findings:
         for reference in site.references:
             wrong = _invalid_form(reference)
             if wrong:
-                yield at(site.place(reference), wrong, object=label(site.owner))
+                yield at(
+                    site.place(reference), wrong, object=label(site.owner), severity=site.severity
+                )
 
 
 def _invalid_form(reference: hcl.Reference) -> str:
@@ -232,7 +246,7 @@ def _invalid_form(reference: hcl.Reference) -> str:
             return f'"{".".join(path)}" needs a type and a name: {first}.TYPE.NAME'
     elif first in _RESERVED:
         return f'the name "{first}" is reserved'
-    elif first != "self" and first not in _ELSEWHERE and len(path) == 1:
+    elif first != "self" and first not in ("run", "output") and len(path) == 1:
         return f'"{first}" is no reference: a text stands in quotes, a resource is TYPE.NAME'
     return ""
 
@@ -247,7 +261,8 @@ def out_of_context_reference(module: TerraformModule) -> Findings:
 
     `each` needs a `for_each` in the same block, `count.index` a `count`. `self` is the
     resource that a provisioner, a connection or a postcondition belongs to; elsewhere a
-    resource is called by its name.
+    resource is called by its name. A provisioner that runs when its resource is destroyed
+    knows nothing else but these.
 
     Bad: without for_each
         resource "aws_instance" "web" {
@@ -266,6 +281,16 @@ def out_of_context_reference(module: TerraformModule) -> Findings:
         resource "aws_instance" "web" {
           ami  = "ami-1"
           tags = { Name = self.ami }
+        }
+    Bad: when there may be nothing else any more
+        locals {
+          name = "web"
+        }
+        resource "aws_instance" "web" {
+          provisioner "local-exec" {
+            when    = destroy
+            command = "echo ${local.name}"
+          }
         }
     Bad: in for_each itself
         resource "aws_instance" "web" {
@@ -311,7 +336,17 @@ def out_of_context_reference(module: TerraformModule) -> Findings:
                 message = f'"{name}" has no meaning in "{site.argument}" itself'
             else:
                 message = f'"{name}" is used in a block without "{needs[name]}"'
-            yield at(place, message, object=label(site.owner))
+            yield at(place, message, object=label(site.owner), severity=site.severity)
+        if site.destroys:
+            for reference in site.references:
+                if reference.name not in _AT_THE_END:
+                    message = f'"{".".join(reference.path)}" is used when its block is destroyed'
+                    yield at(
+                        site.place(reference),
+                        message,
+                        object=label(site.owner),
+                        severity=site.severity,
+                    )
 
 
 @rule("TF424", TerraformModule, Severity.ERROR)
@@ -380,7 +415,12 @@ def instance_key_mismatch(module: TerraformModule) -> Findings:
             wrong = _key_mismatch(known.instances.get(address, ""), steps)
             if wrong:
                 name = ".".join(reference.path[: 3 if reference.name in RESOURCES else 2])
-                yield at(site.place(reference), f'"{name}" {wrong}', object=label(site.owner))
+                yield at(
+                    site.place(reference),
+                    f'"{name}" {wrong}',
+                    object=label(site.owner),
+                    severity=site.severity,
+                )
 
 
 def _key_mismatch(repeated: str, steps: list[Step]) -> str:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 from iachygiene import hcl
-from iachygiene.model import Location, SourceFile, Span
+from iachygiene.model import Location, Severity, SourceFile, Span
 from iachygiene.parse.json import Json
 from iachygiene.parse.terraform import Block, TerraformFile, TerraformModule
 
@@ -23,8 +23,11 @@ META_ARGUMENTS = frozenset(
 )
 _NO_NAMES: frozenset[str] = frozenset()
 _NOT_EVALUATED = frozenset(("provider", "providers", "ignore_changes", "when", "on_failure"))
+_NO_EXPRESSIONS = frozenset((("import", "to"), ("output", "type")))
 _CONDITIONS = frozenset(("precondition", "postcondition"))
 _QUIET = frozenset(("try", "can"))
+_SURE, _BRANCH, _TRIED = range(3)
+"""Whether an expression is worked out, and its failure heard of."""
 
 
 class Use(NamedTuple):
@@ -40,12 +43,15 @@ class Site:
     `owner` is what it belongs to, `argument` the name it is assigned to, `within` the inner
     block that matters: "precondition", "postcondition", "validation", "assert",
     "provisioner", "connection", "lifecycle" or none. `keys` are those of "count", "each"
-    and "self" that may be referred to. Names that a `for` or `dynamic` binds are left out.
+    and "self" that may be referred to. `destroys` tells of a provisioner that runs when its
+    resource is destroyed. Names that a `for` or `dynamic` binds are left out. `tried` are
+    the references within `try` and `can`. `severity` is that of what only shows once a
+    `dynamic` block is made: `terraform validate` lets it pass, and `plan` does not.
     """
 
     __slots__ = (
-        *("anchor", "argument", "calls", "keys", "node", "operations", "owner", "references"),
-        *("source", "within"),
+        *("anchor", "argument", "calls", "destroys", "keys", "node", "operations", "owner"),
+        *("references", "severity", "source", "tried", "within"),
     )
 
     def __init__(
@@ -65,6 +71,9 @@ class Site:
         self.node = node
         self.keys = keys
         self.anchor = anchor
+        self.destroys = False
+        self.severity: Severity | None = None
+        self.tried: list[hcl.Reference] = []
         self.references: list[hcl.Reference] = []
         self.calls: list[Use] = []
         self.operations: list[Use] = []
@@ -178,26 +187,32 @@ def _walk_body(
     bound: frozenset[str] = _NO_NAMES,
 ) -> None:
     """The expressions of a body and of all blocks within it."""
-    waiting = [(body, within, keys, bound)]
+    at_end = owner[0] == "resource" and any(map(_destroys, body.blocks))
+    waiting = [(body, within, keys, bound, False)]
     while waiting:
-        body, within, keys, bound = waiting.pop()
+        body, within, keys, bound, destroys = waiting.pop()
         for name, attribute in body.attributes.items():
             if name in _NOT_EVALUATED and (not within or within in _SPECIAL):
                 continue
-            if name == "to" and owner[0] == "import":
+            if (owner[0], name) in _NO_EXPRESSIONS:
                 continue
             here = _NO_NAMES if name in ("count", "for_each") and not within else keys
-            _add(sites, Site(source, owner, name, within, attribute.expr, here), bound)
+            site = Site(source, owner, name, within, attribute.expr, here)
+            site.destroys = destroys
+            if bound:
+                site.severity = Severity.WARNING
+            _add(sites, site, bound)
         for block in body.blocks:
             kind = block.type
             if kind == "action_trigger":
                 continue
             inner, inner_keys, inner_bound = within, keys, bound
             if kind == "dynamic" and block.labels:
-                waiting.append((_without(block.body, "content"), inner or "dynamic", keys, bound))
+                outside = _without(block.body, "content")
+                waiting.append((outside, inner or "dynamic", keys, bound, destroys))
                 inner_bound = bound | {_iterator(block)}
                 waiting += [
-                    (content.body, inner or "dynamic", keys, inner_bound)
+                    (content.body, inner or "dynamic", keys, inner_bound, destroys)
                     for content in block.body.blocks
                     if content.type == "content"
                 ]
@@ -208,10 +223,17 @@ def _walk_body(
                     inner_keys = keys | {"self"}
             elif not inner:
                 inner = "block"
-            waiting.append((block.body, inner, inner_keys, inner_bound))
+            ends = destroys or _destroys(block) or (at_end and kind == "connection")
+            waiting.append((block.body, inner, inner_keys, inner_bound, ends))
 
 
 _SPECIAL = _CONDITIONS | {"provisioner", "connection", "lifecycle"}
+
+
+def _destroys(block: hcl.Block) -> bool:
+    """Whether a block is a provisioner that runs when its resource is destroyed."""
+    when = block.body.attributes.get("when") if block.type == "provisioner" else None
+    return when is not None and isinstance(when.expr, hcl.Reference) and when.expr.name == "destroy"
 
 
 def _without(body: hcl.Body, kind: str) -> hcl.Body:
@@ -240,44 +262,46 @@ def _add(sites: list[Site], site: Site, bound: frozenset[str] = _NO_NAMES) -> No
 def _scan(site: Site, node: Any, bound: frozenset[str]) -> None:
     """Gather the free references, the calls and the operations of an expression."""
     references, calls, operations = site.references, site.calls, site.operations
-    waiting: list[tuple[Any, frozenset[str], bool]] = [(node, bound, True)]
+    waiting: list[tuple[Any, frozenset[str], int]] = [(node, bound, _SURE)]
     while waiting:
-        node, names, sure = waiting.pop()
+        node, names, doubt = waiting.pop()
         kind = type(node)
         if kind is hcl.Reference:
             if node.name not in names:
                 references.append(node)
-            waiting += [(step.key, names, sure) for step in node.steps if type(step) is hcl.Index]
+                if doubt == _TRIED:
+                    site.tried.append(node)
+            waiting += [(step.key, names, doubt) for step in node.steps if type(step) is hcl.Index]
         elif kind is hcl.Call:
-            calls.append(Use(node, sure))
-            inside = sure and node.name not in _QUIET
+            calls.append(Use(node, doubt == _SURE))
+            inside = _TRIED if node.name in _QUIET else doubt
             waiting += [(argument, names, inside) for argument in node.args]
         elif kind is hcl.Object:
             for item in node.items:
                 # A bare name is a key and no reference.
                 if type(item.key) is not hcl.Reference or item.key.steps:
-                    waiting.append((item.key, names, sure))
-                waiting.append((item.value, names, sure))
+                    waiting.append((item.key, names, doubt))
+                waiting.append((item.value, names, doubt))
         elif kind is hcl.For:
             inner = names.union([variable.name for variable in node.variables])
-            waiting.append((node.collection, names, sure))
+            waiting.append((node.collection, names, doubt))
             for part in (node.key, node.value, node.condition):
                 if part is not None:
-                    waiting.append((part, inner, sure))
+                    waiting.append((part, inner, doubt))
         elif kind is hcl.ForDirective:
             inner = names.union([variable.name for variable in node.variables])
-            waiting.append((node.collection, names, sure))
-            waiting += [(part, inner, sure) for part in node.body]
+            waiting.append((node.collection, names, doubt))
+            waiting += [(part, inner, doubt) for part in node.body]
         elif kind is hcl.Conditional:
-            operations.append(Use(node, sure))
-            waiting.append((node.condition, names, sure))
+            operations.append(Use(node, doubt == _SURE))
+            waiting.append((node.condition, names, doubt))
             # Of the branch that is not taken nobody hears.
-            waiting += [(node.yes, names, False), (node.no, names, False)]
+            waiting += [(node.yes, names, doubt or _BRANCH), (node.no, names, doubt or _BRANCH)]
         elif kind is hcl.Binary or kind is hcl.Unary:
-            operations.append(Use(node, sure))
-            waiting += [(child, names, sure) for child in node.children()]
+            operations.append(Use(node, doubt == _SURE))
+            waiting += [(child, names, doubt) for child in node.children()]
         elif kind is not hcl.Literal and kind is not hcl.Text:
-            waiting += [(child, names, sure) for child in node.children()]
+            waiting += [(child, names, doubt) for child in node.children()]
 
 
 def _json_sites(root: Json, source: SourceFile, sites: list[Site]) -> None:

@@ -104,6 +104,16 @@ ROOT: Mapping[str, Shape] = {
     "check": _shape("name", "", "", {"data": _RESOURCE, "assert": _CONDITION}),
 }
 
+RESERVED_ARGUMENTS = {"provider": frozenset(("count", "depends_on", "source"))}
+"""What a block that takes the arguments of others cannot have. OpenTofu gave `for_each` back."""
+RESERVED_BLOCKS = {
+    "provider": frozenset(("lifecycle", "locals")),
+    **dict.fromkeys(("resource", "data", "ephemeral"), frozenset(("locals",))),
+}
+GONE_PROVISIONERS = frozenset(("chef", "habitat", "puppet", "salt-masterless"))
+BACKENDS = frozenset(
+    ("azurerm", "consul", "cos", "gcs", "http", "inmem", "kubernetes", "local", "oci", "oss")
+) | {"pg", "remote", "s3"}
 CONNECTION = _CONNECTION
 PROVISIONERS: Mapping[str, Shape] = {
     "local-exec": _shape(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from iachygiene import hcl
 from iachygiene.model import Finding, Findings, Location, Severity, SourceFile, Span, at
 from iachygiene.parse.terraform import TerraformModule
-from iachygiene.parse.terraform_types import ANY, Reader, Wrong, mismatch
+from iachygiene.parse.terraform_types import ANY, Reader, Wrong, mismatch, read_type
 from iachygiene.rule import rule
 from iachygiene.rules.terraform.scopes import file_blocks
 
@@ -128,11 +128,16 @@ def mistyped_default(module: TerraformModule) -> Findings:
         }
     """
     for source, block in file_blocks(module):
+        about = _object(block)
+        given = block.body.attributes
+        if block.type == "output" and "type" in given and "value" in given:
+            reader = Reader()
+            wrong = mismatch(given["value"].expr, reader.constraint(given["type"].expr))
+            if wrong and not reader.problems:
+                yield _mistyped(source, given["value"].expr, wrong, about)
         if block.type != "variable":
             continue
-        about = _object(block)
         reader = Reader()
-        given = block.body.attributes
         type = reader.constraint(given["type"].expr) if "type" in given else ANY
         if not reader.problems and "default" in given:
             default = given["default"].expr
@@ -148,6 +153,22 @@ def mistyped_default(module: TerraformModule) -> Findings:
             if wrong:
                 message = f'default of attribute "{name}": {wrong.message}'
                 yield _mistyped(source, default, wrong._replace(message=message), about)
+    yield from _overridden(module)
+
+
+def _overridden(module: TerraformModule) -> Findings:
+    """Types and values that do not fit since an override file changed one of them."""
+    for kind, argument in (("variable", "default"), ("output", "value")):
+        for block in module.of(kind):
+            type, value = (block.attributes.get(name) for name in ("type", argument))
+            if not block.overrides or type is None or value is None:
+                continue
+            if isinstance(type.node, hcl.Expression) and isinstance(value.node, hcl.Expression):
+                wrong = mismatch(value.node, read_type(type.node))
+                if wrong:
+                    place = block.overrides[-1] if kind == "variable" else value
+                    message = f"since it is overridden, {wrong.message}"
+                    yield at(place, message, object=block.object)
 
 
 def _mistyped(source: SourceFile, value: hcl.Expression, wrong: Wrong, about: str) -> Finding:
