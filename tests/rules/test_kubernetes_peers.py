@@ -361,6 +361,17 @@ def test_finding_in_an_item_of_a_list_names_the_item() -> None:
     assert (finding.object, flagged(text, finding)) == ("Service shop/a", "192.0.2.1")
 
 
+def test_namespace_that_an_alias_brings_in_is_left_where_it_is() -> None:
+    text = (
+        "apiVersion: v1\nkind: List\nitems:\n"
+        "  - apiVersion: v1\n    kind: ConfigMap\n    metadata: &shared\n"
+        "      name: web\n      namespace: shop\n"
+        "  - apiVersion: v1\n    kind: PersistentVolume\n    metadata: *shared\n"
+        "  - apiVersion: v1\n    kind: Node\n    metadata:\n      <<: *shared\n      labels: {}\n"
+    )
+    assert [finding.fix for finding in found("K8S919", text)] == [None, None]
+
+
 PATCHES = {
     "a container without an image": """\
 apiVersion: apps/v1

@@ -134,7 +134,7 @@ def deprecated_service_account_field(manifest: Manifest) -> Findings:
         if pod.spec.text("serviceAccount") == new:
             continue
         fix = None
-        if "serviceAccountName" not in pod.spec:
+        if "serviceAccountName" not in pod.spec and old.key in pod.spec.children:
             title = "write serviceAccountName"
             fix = Fix(title, (Edit(old.key.location.span, "serviceAccountName"),))
         aliases = known(pod.owner, ("kube-linter:deprecated-service-account-field",))

@@ -382,7 +382,9 @@ def namespace_on_cluster_scoped(manifest: Manifest) -> Findings:
         if metadata is None or entry is None or metadata.scalar("namespace") is None:
             continue
         message = f"a {one.kind} belongs to no namespace"
-        fix = _without_line(entry, manifest.file.text) if len(metadata) > 1 else None
+        # What aliases bring in belongs to other objects as well.
+        own = one.root.start <= metadata.start and entry.key in metadata.children
+        fix = _without_line(entry, manifest.file.text) if own and len(metadata) > 1 else None
         yield at(entry.key.location, message, object=one.object, fix=fix)
 
 
