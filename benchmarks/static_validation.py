@@ -43,6 +43,9 @@ NOT_STATIC = re.compile(
     "Module not installed|Missing required provider|Failed to (load|obtain|instantiate)|"
     "Unsupported Terraform Core version|Required plugins|provisioner plugin|Module source has"
     "|Module version requirements|Inconsistent dependency|no package for|Plugin"
+    # What a provider's schema says, or this script's lack of one.
+    "|failed to read schema|does not support resource type|an object with 0 attributes"
+    "|failed to read module manifest|not a write-only|exported attribute named"
     # What depends on the command line, or on builds with experiments.
     "|No value for required variable|experimental features|type .state_store. are not expected"
 )
@@ -325,7 +328,7 @@ class Judge:
         paths = [
             f"{below}/{name}" if below else name
             for name in sorted(path.name for path in directory.iterdir())
-            if name.endswith((".tf", ".tf.json"))
+            if name.endswith((".tf", ".tf.json")) and not name.startswith(".")
         ]
         found = []
         for unit in load(Job("terraform", below, tuple(paths), {"engine": "none"}), self.tree):

@@ -10,7 +10,7 @@ from iachygiene.model import Findings, Location, Severity, Span, at
 from iachygiene.parse.json import Json
 from iachygiene.parse.terraform import Attribute, Block, TerraformModule, is_override
 from iachygiene.parse.terraform_calls import Interface, directory_of, interface, source_of
-from iachygiene.parse.terraform_types import mismatch, words
+from iachygiene.parse.terraform_types import Type, mismatch, read_type, words
 from iachygiene.rule import rule
 from iachygiene.rules.terraform.references import label
 from iachygiene.rules.terraform.scopes import META_ARGUMENTS, near, scope
@@ -50,6 +50,19 @@ def invalid_module_call(module: TerraformModule) -> Findings:
         module "network" {
           source = "./network"
           zones  = "a"
+        }
+        -- network/main.tf --
+        variable "zones" {
+          type = list(string)
+        }
+    Bad: a variable of another type
+        -- main.tf --
+        variable "zone" {
+          type = string
+        }
+        module "network" {
+          source = "./network"
+          zones  = var.zone
         }
         -- network/main.tf --
         variable "zones" {
@@ -109,11 +122,11 @@ def invalid_module_call(module: TerraformModule) -> Findings:
         found = interface(module, call)
         if found is not None and found.complete:
             known[call.labels[0]] = found
-            yield from _arguments(call, found)
+            yield from _arguments(module, call, found)
     yield from _outputs(module, known)
 
 
-def _arguments(call: Block, found: Interface) -> Findings:
+def _arguments(module: TerraformModule, call: Block, found: Interface) -> Findings:
     given = call.attributes
     for name, attribute in given.items():
         if name in _META:
@@ -125,7 +138,7 @@ def _arguments(call: Block, found: Interface) -> Findings:
             yield at(place, message, object=call.object)
         elif isinstance(attribute.node, hcl.Expression):
             wrong = mismatch(attribute.node, known.type)
-            message = wrong.message if wrong else ""
+            message = wrong.message if wrong else _other_shape(module, attribute.node, known.type)
             is_null = hcl.literal(attribute.node) is None
             if is_null and known.required and not known.nullable:
                 message = f"{words(known.type)} is required, not null"
@@ -143,6 +156,27 @@ def _arguments(call: Block, found: Interface) -> Findings:
                 f'the module needs a value for its variable "{name}"',
                 related=[wanted.location.labelled("declared here")],
             )
+
+
+_SHAPES = {
+    **dict.fromkeys(("string", "number", "bool"), "single value"),
+    **dict.fromkeys(("list", "set", "tuple"), "list"),
+    **dict.fromkeys(("map", "object"), "map"),
+}
+
+
+def _other_shape(module: TerraformModule, node: hcl.Expression, wanted: Type) -> str:
+    """What is wrong where a variable of quite another type is passed on, empty where it fits."""
+    if not isinstance(node, hcl.Reference) or node.name != "var" or len(node.steps) != 1:
+        return ""
+    declared = scope(module).declared.get(("var", *node.path[1:]))
+    given = declared.attributes.get("type") if declared is not None else None
+    if given is None or not isinstance(given.node, hcl.Expression):
+        return ""
+    type = read_type(given.node)
+    if type.name == "any" or wanted.name == "any" or _SHAPES[type.name] == _SHAPES[wanted.name]:
+        return ""
+    return f"{words(wanted)} is required, not {words(type)}"
 
 
 def _name_place(attribute: Attribute) -> Location:
@@ -225,7 +259,7 @@ def missing_module_directory(module: TerraformModule) -> Findings:
             yield at(call.attributes["source"], f'there is no directory "{source}"')
 
 
-_BARE = re.compile(r"[\w-]+(?:/[\w.-]+)?|\.\.?")
+_BARE = re.compile(r"[^\s/:@?=.]+(?:/[^\s/:@?=]+)?|\.\.?")
 
 
 def _is_bare(source: str) -> bool:

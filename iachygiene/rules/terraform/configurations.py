@@ -97,16 +97,17 @@ def missing_provider_configuration(module: TerraformModule) -> Findings:
         providers = call.attributes.get("providers")
         passed = set()
         node = providers.node if providers else None
+        path = providers.location.path if providers else ""
         found = interface(module, call)
         for item in node.items if isinstance(node, hcl.Object) else ():
             passed.add(_name(item.key))
             if found is not None and _name(item.key) in found.configured:
-                place = Location(call.location.path, Span(item.start, item.end))
+                place = Location(path, Span(item.start, item.end))
                 message = f'the module configures the provider "{_name(item.key)}" itself'
                 yield at(place, message, object=call.object)
             name = _alias(item.value)
             if name and name not in known:
-                place = Location(call.location.path, Span(item.value.start, item.value.end))
+                place = Location(path, Span(item.value.start, item.value.end))
                 message = f'provider configuration "{name}" is not declared{near(name, known)}'
                 yield at(place, message, object=call.object)
         if found is not None and (providers is None or isinstance(node, hcl.Object)):

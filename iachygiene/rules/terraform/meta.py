@@ -351,7 +351,9 @@ def mistyped_meta_argument(module: TerraformModule) -> Findings:
             why = _unsuitable(name, node)
             if why:
                 place = Location(source.path, Span(node.start, node.end))
-                yield at(place, f'"{name}": {why}', object=about)
+                # Of a `for` over what is not known, validate does not know that it is a list.
+                severity = Severity.WARNING if isinstance(node, hcl.For) else None
+                yield at(place, f'"{name}": {why}', object=about, severity=severity)
 
 
 def _deciding(block: hcl.Block) -> Iterator[tuple[str, hcl.Expression]]:
@@ -420,4 +422,6 @@ def _unsuitable(name: str, node: hcl.Expression) -> str:
         quoted = isinstance(item, hcl.Template) and item.text is not None
         if name == "depends_on" and not quoted and not isinstance(item, hcl.Reference):
             return "its items are references and nothing else"
+        if name == "depends_on" and isinstance(item, hcl.Reference) and item.name == "action":
+            return "nothing depends on an action"
     return ""

@@ -239,7 +239,7 @@ def invalid_declaration_name(module: TerraformModule) -> Findings:
             elif (
                 kind in RESOURCES and len(block.labels) == 2 and "provider" not in block.attributes
             ):
-                implied = block.labels[0].partition("_")[0]
+                implied = block.labels[0].partition("_")[0].lower()
                 if _IDENTIFIER.fullmatch(block.labels[0]) and _bad_provider(implied):
                     yield at(block, f'the implied provider name "{implied}" is not valid')
     for block in module.of("provider"):

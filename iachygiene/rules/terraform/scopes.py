@@ -187,6 +187,7 @@ def _walk_body(
     bound: frozenset[str] = _NO_NAMES,
 ) -> None:
     """The expressions of a body and of all blocks within it."""
+    outermost = body.attributes
     at_end = owner[0] == "resource" and any(map(_destroys, body.blocks))
     waiting = [(body, within, keys, bound, False)]
     while waiting:
@@ -199,7 +200,8 @@ def _walk_body(
             here = _NO_NAMES if name in ("count", "for_each") and not within else keys
             site = Site(source, owner, name, within, attribute.expr, here)
             site.destroys = destroys
-            if bound:
+            # Nor does it look at a provider that nothing uses.
+            if bound or (owner[0] == "provider" and "alias" in outermost):
                 site.severity = Severity.WARNING
             _add(sites, site, bound)
         for block in body.blocks:

@@ -84,7 +84,9 @@ ROOT: Mapping[str, Shape] = {
         "description depends_on sensitive ephemeral deprecated type",
         {"precondition": _CONDITION, "postcondition": _CONDITION},
     ),
-    "module": _shape("name", "source", None, {"lifecycle": LIFECYCLES["module"], "_": ANYTHING}),
+    "module": _shape(
+        "name", "source", None, {"lifecycle": LIFECYCLES["module"], "_": _shape(arguments=None)}
+    ),
     "resource": _RESOURCE,
     "data": _RESOURCE,
     "ephemeral": _RESOURCE,
