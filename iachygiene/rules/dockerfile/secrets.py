@@ -21,6 +21,7 @@ _HARMLESS_VALUE = re.compile(
     Dockerfile,
     Severity.WARNING,
     aliases=("buildkit:SecretsUsedInArgOrEnv", "trivy:DS-0031"),
+    sensitive=True,
     security=True,
 )
 def secret_in_variable_name(dockerfile: Dockerfile) -> Findings:
