@@ -490,7 +490,7 @@ def plain_version(stdout: bytes) -> str | None:
     """The first version in what a program prints, None where there is none."""
     import re
 
-    found = re.search(rb"[0-9]+\.[0-9]+\.[0-9]+", stdout[:4096])
+    found = re.search(rb"[0-9]+\.[0-9]+(?:\.[0-9]+)?", stdout[:4096])
     return found[0].decode() if found else None
 
 

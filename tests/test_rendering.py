@@ -209,6 +209,7 @@ def test_values_of_a_setting_are_given_where_the_chart_has_them(
     arguments = (tmp_path / "arguments").read_text().splitlines()
     assert arguments == [
         *("template", "release-name", "./web", "--namespace", "default", "--include-crds"),
+        *("--kube-version", "1.37.0"),
         "--values=web/ci/a.yaml",
     ]
 

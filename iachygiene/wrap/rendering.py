@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from iachygiene.keys import KUBERNETES_VERSIONS
 from iachygiene.model import Broken, SourceFile, ToolStatus, Unchecked
 from iachygiene.parse import yaml
 from iachygiene.parse.kubernetes import Manifest, ManifestSet
@@ -109,6 +110,7 @@ def _chart(directory: str, tree: Tree, program: Program, settings: Mapping[str, 
     if _leads_out(directory, tree):
         why = Unchecked(shown, "template", "a link of this chart leads out of the tree")
         return _Answer(ToolRun("ok", HELM.name), unchecked=why)
+    version = settings.get("version") or KUBERNETES_VERSIONS[-1]
     values = [
         f"--values={path}"
         for name in settings.get("helm-values", ())
@@ -117,7 +119,7 @@ def _chart(directory: str, tree: Tree, program: Program, settings: Mapping[str, 
     ]
     run = HELM.run(
         *("template", "release-name", f"./{directory}", "--namespace", "default"),
-        "--include-crds",
+        *("--include-crds", "--kube-version", f"{version}.0"),
         *values,
         program=program,
         root=tree.root,
