@@ -207,7 +207,11 @@ def index(root: str, listing: Listing, config: Config, tree: Tree) -> tuple[List
     if refusal is not None:
         raise NoHistory(refusal.detail)
     notes = [*listing.notes]
-    notes += [Unchecked(path, "unmerged", "not merged yet") for path in sorted(unmerged)]
+    notes += [
+        Unchecked(path, "unmerged", "not merged yet")
+        for path in sorted(unmerged)
+        if _matters(path, config)
+    ]
     paths = sorted(blobs)
     why = next((f"{path} changed" for path in sorted(changed) if _decides_all(path, config)), "")
     held = listing._replace(paths=paths, notes=notes)

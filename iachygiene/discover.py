@@ -10,7 +10,7 @@ from importlib import import_module
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from iachygiene.files import Tree
+from iachygiene.files import Tree, refuse_pointer
 from iachygiene.git import Refusal, start_listing, toplevel
 from iachygiene.model import Broken, Job, Location, Trouble, Unchecked
 
@@ -447,6 +447,7 @@ def _look_inside(tree: Tree, path: str, troubles: list[Trouble], cache: Cache | 
         return kind or None
     try:
         data = _readable(tree, path)
+        refuse_pointer(path, data)
         found = kind_by_contents(data)
         tree.defined[path] = (len(data), defined_kinds(data))
         if cache:

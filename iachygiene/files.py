@@ -40,6 +40,7 @@ class Stored(Protocol):
         """Names and types ("file", "dir") in a directory, sorted."""
 
 
+_POINTER = b"version https://git-lfs.github.com/spec/v1\n"
 _OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 _UNICODE_MARKS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 
@@ -332,9 +333,10 @@ def _transcode(path: str, data: bytes) -> bytes:
 
 def _look_for_trouble(file: SourceFile) -> None:
     data = file.data
+    refuse_pointer(file.path, data)
     nul = data.find(b"\0")
     if nul != -1:
-        offset = len(data[3 if file.bom else 0 : nul].decode(errors="replace"))
+        offset = len(SourceFile(file.path, data[:nul]).text)
         place = Location(file.path, Span(offset, offset + 1))
         raise Broken(Trouble("undecodable", place, "a NUL byte: not a text file"))
     text = file.text
@@ -345,6 +347,12 @@ def _look_for_trouble(file: SourceFile) -> None:
             raise Broken(Trouble("conflict", place, "merge conflict markers"))
     if len(data) > MAX_LINE:
         _look_for_long_line(file, text)
+
+
+def refuse_pointer(path: str, data: bytes) -> None:
+    """Raise `Broken` for what Git LFS leaves in place of a file that it has not fetched."""
+    if data.startswith(_POINTER):
+        raise Broken(Trouble("lfs", Location(path), "LFS content not present"))
 
 
 def _conflict(text: str) -> Span | None:

@@ -218,6 +218,8 @@ def report_trouble(trouble: Trouble, tree: Tree, rules: Rules, verdict: Verdict)
     path = trouble.location.path
     if trouble.kind == "outside":
         verdict.unchecked.append(Unchecked(path, "link", trouble.message))
+    elif trouble.kind == "lfs":
+        verdict.unchecked.append(Unchecked(path, "lfs", trouble.message))
     elif trouble.kind != "vanished" or path in tree.explicit:
         load_language(LANGUAGES["HYG"])
         for rule in rules.of("toolkit").get(Trouble, ()):

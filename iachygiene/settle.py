@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
 _INCOMPLETE = frozenset(("timed-out", "crashed", "garbage"))
 _ABSENT = frozenset(("missing", "too-old"))
+_UNREAD = frozenset(("template", "size", "lfs"))
+"""Why a file, though it belongs to the project, says nothing of it."""
+_ASKED = frozenset(("timeout", "unmerged"))
+"""Why something was not checked that the user asked for."""
 
 
 class Settled(NamedTuple):
@@ -179,8 +183,8 @@ def exit_code(result: Result, fail_on: Severity | None, *, strict: bool = False)
         for tool in result.tools
         if tool.required or strict
     )
-    late = any(one.why == "timeout" for one in result.unchecked)
-    if result.crashes or broken or absent or late or (strict and result.unchecked):
+    asked = any(one.why in _ASKED for one in result.unchecked)
+    if result.crashes or broken or absent or asked or (strict and result.unchecked):
         return 3
     return 3 if strict and not result.counts else 0
 
@@ -208,9 +212,7 @@ def _judge_project(
     if facts:
         from iachygiene.parse.project import Project
 
-        unread = [
-            each.what for one in seen for each in one.unchecked if each.why in ("template", "size")
-        ]
+        unread = [each.what for one in seen for each in one.unchecked if each.why in _UNREAD]
         project = Project(facts, [*templates, *unread])
         for rule in rules.of("project").get(Project, ()):
             run_rule(rule, project, "", rules.config, verdict)

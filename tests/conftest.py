@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests.reliability import Scanner
 
 # In a job the same examples come every time: a change must not fail for what it did not do.
 settings.register_profile("here", deadline=None, derandomize=bool(os.environ.get("CI")))
@@ -21,3 +24,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture
 def update(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--update"))
+
+
+@pytest.fixture
+def scanner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Scanner:
+    """Scans a directory of its own, where nothing of this machine's git or home is seen."""
+    root = tmp_path / "root"
+    root.mkdir()
+    (tmp_path / "home").mkdir()
+    for name in [name for name in os.environ if name.startswith(("GIT_", "TF_", "IACHYGIENE_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home" / ".cache"))
+    monkeypatch.chdir(root)
+    return Scanner(root, capsys)
