@@ -230,20 +230,30 @@ def remember(briefs: Mapping[str, Any]) -> None:
 def find(word: str) -> list[Rule]:
     """The rules that a word names: a code, a name, or a peer's name in full or short form.
 
-    A short form ("DL3006") counts only where a single peer has it.
+    A short form ("DL3006") counts only where every peer that has it means the same rules.
     """
     known = all_rules()
     exact = [rule for rule in known if word in (rule.code, rule.name)]
     if exact:
         return exact
-    peers = {
-        alias.partition(":")[0]
-        for rule in known
-        for alias in rule.aliases
-        if alias.partition(":")[2] == word
-    }
-    wanted = {word} | ({f"{peer}:{word}" for peer in peers} if len(peers) == 1 else set())
-    return [rule for rule in known if wanted.intersection(rule.aliases)]
+    in_full = [rule for rule in known if any(_is(alias, word) for alias in rule.aliases)]
+    if in_full:
+        return in_full
+    meant: dict[str, list[Rule]] = {}
+    for rule in known:
+        for alias in rule.aliases:
+            peer, _, short = alias.partition(":")
+            if _is(short, word) and rule not in meant.setdefault(peer, []):
+                meant[peer].append(rule)
+    found = list(meant.values())
+    return found[0] if found and all(one == found[0] for one in found) else []
+
+
+def _is(alias: str, word: str) -> bool:
+    """Whether an alias is a word; `SC*` stands for every number of a tool."""
+    if alias.endswith("*"):
+        return word.startswith(alias[:-1]) and word[len(alias) - 1 :].isdigit()
+    return alias == word
 
 
 class _Document(NamedTuple):

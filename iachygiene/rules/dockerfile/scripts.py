@@ -7,7 +7,13 @@ from iachygiene.parse.runs import CheckedScripts, Remark
 from iachygiene.rule import rule
 
 
-@rule("DF6001", CheckedScripts, Severity.WARNING, needs="shellcheck")
+@rule(
+    "DF6001",
+    CheckedScripts,
+    Severity.WARNING,
+    aliases=("shellcheck:SC*", "hadolint:SC*"),
+    needs="shellcheck",
+)
 def shellcheck_finding(checked: CheckedScripts) -> Findings:
     r"""ShellCheck finds a mistake in the script of a RUN.
 
