@@ -53,7 +53,11 @@ KINDS: Sequence[Kind] = (
     Kind(
         "npm",
         r"(^|/)\.(npm|git)ignore$|\.[cm]?[jt]s\.map$|\.css\.map$"
-        r"|\.([cm]?js|css|html?|svelte|vue)$",
+        r"|\.([cm]?js|css|html?|svelte|vue)$"
+        # What tells bundlers and compilers whether to make maps; those in JavaScript are above.
+        r"|\.config\.([\w-]+\.)?[cm]?ts$|(^|/)((web|rs)pack\.prod(uction)?|esbuild|build|bundle)\.[cm]?ts$"
+        r"|(^|/)[jt]sconfig[^/]*\.json$|(^|/)(angular|babel\.config|tsup\.config)\.json$"
+        r"|(^|/)\.(babelrc(\.json)?|swcrc|env(\.production)?(\.local)?)$",
         "",
         "beside",
     ),

@@ -132,7 +132,11 @@ MUST_MATCH = {
     "kubernetes-hygiene": "k8s/web.yaml web.yml kustomization.yaml base/Kustomization",
     "compose-hygiene": "compose.yaml docker-compose.yml docker-compose.dev.yaml compose.prod.yml",
     "npm-sourcemaps": "package.json web/package.json .npmignore .gitignore dist/a.js dist/a.mjs"
-    " dist/a.js.map dist/a.cjs.map dist/a.d.ts.map dist/a.css.map",
+    " dist/a.js.map dist/a.cjs.map dist/a.d.ts.map dist/a.css.map vite.config.ts vite.config.mjs"
+    " rollup.config.mts webpack.config.js web/webpack.config.prod.ts webpack.prod.ts"
+    " tsup.config.json nuxt.config.ts build.ts tsconfig.json web/tsconfig.build.json jsconfig.json"
+    " angular.json babel.config.json .babelrc .babelrc.json .swcrc .env web/.env.production"
+    " .env.production.local",
 }
 
 MUST_NOT_MATCH = {
@@ -142,7 +146,8 @@ MUST_NOT_MATCH = {
     "dockerfile-hygiene": "docs/dockerfiles.md Dockerfiles/readme MyDockerfileX Dockerfile.d/x.txt",
     "kubernetes-hygiene": "web.json values.toml yaml Kustomization.md",
     "compose-hygiene": "my-compose.json compose/readme.md decompose.txt",
-    "npm-sourcemaps": "node_modules/x/package.json mypackage.json.txt tiles.map package.jsonc",
+    "npm-sourcemaps": "node_modules/x/package.json mypackage.json.txt tiles.map package.jsonc"
+    " src/index.ts src/config.ts mytsconfig.json .environment .env.example",
     "iachygiene": "README.md main.py node_modules/a/package.json LICENSE",
 }
 
