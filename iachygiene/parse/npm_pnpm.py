@@ -137,12 +137,13 @@ class _Packer(Packer):
                 listed += rest
         # No ignore file on the way takes a file away that is listed by its path.
         walk.required.clear()
-        for rule in filter(lambda rule: rule.negated, exact):
+        for number, rule in enumerate(exact, 1):
             names = posixpath.normpath(rule.text.lstrip("!/")).split("/")
-            for depth in range(1, len(names)):
-                walk.required.setdefault("/".join(names[:depth]), []).append(
-                    "/".join(names[depth:])
-                )
+            folded = list(map(fold, names))
+            taken = any(one.hits(folded, None, False) for one in exact[number:] if not one.negated)
+            for depth in range(1, len(names) if rule.negated and not taken else 0):
+                inner = walk.required.setdefault("/".join(names[:depth]), [])
+                inner.append("/".join(names[depth:]))
         return listed, exact
 
     def type_of(self, directory: str, path: str) -> str:
