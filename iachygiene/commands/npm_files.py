@@ -41,7 +41,7 @@ class _Place(NamedTuple):
 @click.option(
     "--npm-version",
     type=click.Choice(["11", "12"]),
-    help="Whose rules to follow.  [default: of the configuration, else 11]",
+    help="List as this npm does.  [default: as packageManager packs, else as the configured npm]",
 )
 @click.option("--tarball", metavar="FILE", help="Read a packed archive instead of DIR.")
 @click.option("--check", is_flag=True, help="Exit with 1 when a rule about leaks fires.")
@@ -58,10 +58,10 @@ def command(
 ) -> int:
     """Print the files that the npm package in DIR would hold.
 
-    Starts no npm and no lifecycle script: run it after the build. The list is npm's own; pnpm
-    and yarn may pack other files. With --tarball, the files of an archive, which is compared
-    with DIR where that is given. Exit codes: 0, 1 with --check when a leak rule fires, 2 when
-    there is no package or npm would refuse to pack it.
+    Starts no npm and no lifecycle script: run it after the build. Where `packageManager` of
+    package.json names pnpm, or Yarn from version 2 on, the list is theirs. With --tarball,
+    the files of an archive, which is compared with DIR where that is given. Exit codes: 0,
+    1 with --check when a leak rule fires, 2 when there is no package or it cannot be packed.
     """
     from iachygiene.config import ConfigError
 
@@ -91,18 +91,22 @@ def _run(
     common: Common,
 ) -> int:
     from iachygiene.files import Tree
-    from iachygiene.parse.npm_files import Refused, npm_files
+    from iachygiene.parse.npm_files import Refused
+    from iachygiene.parse.npm_managers import package_manager, packed_files
 
     place = _place(directory)
     config = _configuration(place, common)
     settings = dict(config.settings("npm"))
     if npm_version is not None:
-        settings["version"] = npm_version
+        settings.update(version=npm_version, manager="npm")
     tree = Tree(place.root, max_size=config.max_file_size)
+    manager = settings.get("manager") or package_manager(tree, place.directory)
     try:
-        listing = npm_files(tree, place.directory, int(settings.get("version") or 11))
+        version = int(settings.get("version") or 11)
+        listing = packed_files(tree, place.directory, version, manager)
     except Refused as refused:
-        click.echo(f"error: npm would refuse to pack {_clean(directory)}: {refused}", err=True)
+        text = f"error: {manager} would refuse to pack {_clean(directory)}: {refused}"
+        click.echo(text, err=True)
         return 2
     if why is not None:
         click.echo("".join(_explained(tree, listing, why)), nl=False)
@@ -116,10 +120,11 @@ def _run(
             name: _size(os.path.join(place.root, path)) for name, path in listing.files.items()
         }
         click.echo("".join(_listed(listing.files, sizes, verdict.findings)), nl=False)
-        click.echo(_total(sizes) + f", as npm {listing.version} packs them")
-        manager = listing.manifest.get("packageManager")
-        other = re.match("(?:pnpm|yarn)@", (manager.text if manager else None) or "")
-        if other:
+        name = f"npm {listing.version}" if manager == "npm" else manager
+        click.echo(_total(sizes) + f", as {name} packs them")
+        named = listing.manifest.get("packageManager")
+        other = re.match("(?:pnpm|yarn)@", (named.text if named else None) or "")
+        if other and other[0][:-1] != manager:
             click.echo(f"note: {other[0][:-1]} may pack other files than npm", err=True)
     return _code(verdict, config) if check else 0
 
@@ -273,6 +278,7 @@ _WITHOUT_RULE: Mapping[str, str] = {
     "missing": "there is no such file",
     "other": "neither a file nor a directory",
     "name": "a name with a * never ships",
+    "never": "a file of that name never ships",
 }
 
 
@@ -286,10 +292,10 @@ def _explained(tree: Tree, listing: Listing, path: str) -> Iterator[str]:
     word = "ships" if ships else "ships in part" if below else "does not ship"
     yield f"{_clean(path)}: {word}\n"
     for step in steps:
-        yield f"  {_clean(step.path)}: {_reason(tree, step)}\n"
+        yield f"  {_clean(step.path)}: {_reason(tree, step, listing.manager)}\n"
 
 
-def _reason(tree: Tree, step: Step) -> str:
+def _reason(tree: Tree, step: Step, manager: str) -> str:
     if step.why and step.rule is None:
         return _WITHOUT_RULE[step.why]
     verdict = "included" if step.included else "left out"
@@ -297,7 +303,7 @@ def _reason(tree: Tree, step: Step) -> str:
     if rule is None:
         return f"{verdict}, no rule leaves it out" if step.included else verdict
     if rule.location is None:
-        return f"{verdict} by `{_clean(rule.text)}`, built into npm"
+        return f"{verdict} by `{_clean(rule.text)}`, built into {manager}"
     path, span, _ = rule.location
     line, _ = SourceFile(path, tree.raw(path)).position(span.start)
     return f"{verdict} by `{_clean(rule.text)}` in {rule.what} ({_clean(path)}:{line})"

@@ -19,8 +19,9 @@ from iachygiene.parse.npm_contents import (
     is_text,
     wants_whole,
 )
-from iachygiene.parse.npm_files import Listing, Refused, npm_files, read_manifest
+from iachygiene.parse.npm_files import Listing, Refused, read_manifest
 from iachygiene.parse.npm_glob import BadPattern, Glob, TooManyPatterns, fold
+from iachygiene.parse.npm_managers import packed_files
 from iachygiene.parse.npm_maps import SourceMap, is_third_party, without_scheme
 from iachygiene.parse.npm_policy import forge_of, has_open_licence, private_registry
 
@@ -205,16 +206,21 @@ class NpmPackage:
         if "settings" not in self.variants:
             from iachygiene.parse.npm_settings import map_settings
 
-            tree, top = self.tree, self.listing.directory
-            self.variants["settings"] = (
-                [] if tree is None else map_settings(tree, top, self.manifest)
-            )
+            tree, top = self.tree, posixpath.dirname(self.path)
+            if tree is None:
+                self.variants["settings"] = []
+            else:
+                built_by = self.manifest
+                if top != self.listing.directory:
+                    built_by = read_manifest(tree, top)
+                self.variants["settings"] = map_settings(tree, top, built_by)
         found: list[Setting] = self.variants["settings"]
         return found
 
     def would_ship(self, name: str) -> bool:
-        """Whether a file of that name would ship if a build made it."""
-        if name in self.files:
+        """Whether a file of that path, from `package.json` on, would ship if a build made it."""
+        path = posixpath.join(posixpath.dirname(self.path), name)
+        if self.files.get(name) == path:
             return True
         if name.startswith(".."):
             return False
@@ -222,9 +228,8 @@ class NpmPackage:
         if name not in known:
             from iachygiene.parse.npm_variants import listing_with
 
-            path = posixpath.join(self.listing.directory, name)
             listing = listing_with(self, files=[path])
-            known[name] = listing is not None and name in listing.files
+            known[name] = listing is not None and path in listing.files.values()
         return known[name]
 
     @property
@@ -261,7 +266,8 @@ def load(job: Job, tree: Tree) -> Iterator[NpmPackage | PackageJson | Archive | 
         return
     version = 12 if str(job.settings.get("version", "11")) == "12" else 11
     try:
-        listing = npm_files(tree, job.directory, version)
+        manager = job.settings.get("manager") or ""
+        listing = packed_files(tree, job.directory, version, manager)
     except Refused as refused:
         if refused.trouble is not None:
             yield refused.trouble
@@ -269,7 +275,8 @@ def load(job: Job, tree: Tree) -> Iterator[NpmPackage | PackageJson | Archive | 
     package = NpmPackage(listing, job.paths[0], job.settings, tree)
     contents = Contents(package.object, job.settings)
     for name in published(package):
-        _look(tree, name, package.files[name], contents)
+        # npm packs no links, so there they are not asked about.
+        _look(tree, name, package.files[name], contents, links=listing.manager != "npm")
     for name in contents.unread():
         try:
             data = tree.raw(package.files[name], contents.max_size)
@@ -310,8 +317,11 @@ def _is_within(path: str, directories: Collection[str]) -> bool:
     return False
 
 
-def _look(tree: Tree, name: str, path: str, contents: Contents) -> None:
-    """Look into one file of a directory."""
+def _look(tree: Tree, name: str, path: str, contents: Contents, links: bool) -> None:
+    """Look into one file of a directory; a link that leads to none in the tree is left alone."""
+    if links and tree.is_link(path) and not _leads_to_file(tree, path):
+        contents.sizes[name] = 0
+        return
     try:
         with tree.stream(path) as file:
             size = file.seek(0, 2)
@@ -336,6 +346,11 @@ def _look(tree: Tree, name: str, path: str, contents: Contents) -> None:
         contents.unreadable(name, path)
         return
     (contents.look if text else contents.look_at_binary)(name, path, data)
+
+
+def _leads_to_file(tree: Tree, path: str) -> bool:
+    real = tree.real_path(path)
+    return real is not None and tree.exists(real)
 
 
 def fill(package: NpmPackage, contents: Contents) -> None:

@@ -22,7 +22,8 @@ from iachygiene.parse.archive import (
 from iachygiene.parse.json import Json, parse
 from iachygiene.parse.npm import NpmPackage, PackageJson, fill
 from iachygiene.parse.npm_contents import SNIFFED, Contents, is_text, wants_whole
-from iachygiene.parse.npm_files import Listing, Refused, Rule, npm_files, read_manifest
+from iachygiene.parse.npm_files import Listing, Refused, Rule, read_manifest
+from iachygiene.parse.npm_managers import packed_files
 
 
 class Packed(Listing):
@@ -190,7 +191,7 @@ def _compare(look: _Look, tree: Tree, settings: Mapping[str, Any]) -> None:
     try:
         if not given and not _is_same(look.manifest, read_manifest(tree, directory)):
             return
-        files = npm_files(tree, directory, version).files
+        files = packed_files(tree, directory, version).files
     except (Broken, Refused):
         return
     # npm puts the archive into the directory that it was made from.

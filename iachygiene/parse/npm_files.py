@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol
 
 from iachygiene.files import Tree
 from iachygiene.model import Broken, Location, SourceFile, Span, Trouble
@@ -19,8 +19,8 @@ from iachygiene.parse.json import Json, parse
 from iachygiene.parse.npm_glob import (
     BadPattern,
     Glob,
-    Part,
     TooManyPatterns,
+    find,
     fold,
     rule_lines,
     utf16,
@@ -42,17 +42,19 @@ DEFAULT_EXCLUSIONS = re.compile(
     r"|\..*\.swp|\.ds_store|\._.*|.*\.orig"
 )
 """Names, in small letters, that npm leaves out by itself wherever they stand."""
-_ALWAYS = (
+ALWAYS = (
     *("!/package.json", "!/readme{,.*[^~$]}", "!/copying{,.*[^~$]}"),
     *("!/license{,.*[^~$]}", "!/licence{,.*[^~$]}"),
 )
-_NEVER = (
+NEVER = (
     *("/.git", "/node_modules", ".npmrc"),
     *("/package-lock.json", "/yarn.lock", "/pnpm-lock.yaml", "/bun.lockb"),
 )
 _NEVER_12 = ("/npm-shrinkwrap.json", "/bun.lock", "/.npm-extension.mjs", "/.npm-extension.cjs")
 
-_IGNORE_FILES = (".npmignore", ".gitignore")
+UNNEEDED_ESCAPE = re.compile(r"\\([^*?\[\]{}()!+@|\\])")
+"""A backslash before what means itself anyway; among wildcards it confuses npm, and npm alone."""
+IGNORE_FILES = (".npmignore", ".gitignore")
 
 
 class Refused(Exception):
@@ -77,7 +79,7 @@ class Rule:
     __slots__ = ("_names", "_needed", "glob", "location", "negated", "text", "what")
 
     def __init__(
-        self, text: str, glob: Glob | _Paths, negated: bool, what: str, location: Location | None
+        self, text: str, glob: Glob | Paths, negated: bool, what: str, location: Location | None
     ) -> None:
         self.text = text
         self.glob = glob
@@ -117,11 +119,11 @@ class Rule:
         )
 
 
-def _either(glob: Glob | _Paths, path: list[str], partial: bool = False) -> bool:
+def _either(glob: Glob | Paths, path: list[str], partial: bool = False) -> bool:
     return glob.matches(["", *path], partial) or glob.matches(path, partial)
 
 
-class _Paths:
+class Paths:
     """What the rules `/path`, and `/path/**` for directories, match: npm 12's `files`."""
 
     __slots__ = ("base_only", "directories", "is_short", "needed", "parents", "paths")
@@ -168,7 +170,7 @@ class Step(NamedTuple):
     why: str = ""
 
 
-class _Directory:
+class Directory:
     """A directory being walked: its rule lists, and whether it was entered by its own name.
 
     `first` and `last` exclude what npm never packs, `lists` are the ones between them.
@@ -194,7 +196,7 @@ def _is_odd(name: str) -> bool:
 
 
 def _verdict(
-    chain: Sequence[_Directory], path: list[str], partial: bool = False
+    chain: Sequence[Directory], path: list[str], partial: bool = False
 ) -> tuple[bool, Rule | None]:
     """Whether a path is included, and by which rule; `path` is folded, from the first of `chain`.
 
@@ -222,14 +224,14 @@ def _verdict(
     return included, decider
 
 
-class _Walk:
+class Walk:
     """The walk of one package: the root, or a dependency that it bundles."""
 
-    def __init__(self, packer: _Packer, directory: str, prefix: str) -> None:
+    def __init__(self, packer: Packer, directory: str, prefix: str) -> None:
         self.packer = packer
         self.directory = directory
         self.prefix = prefix
-        self.directories: dict[str, _Directory] = {}
+        self.directories: dict[str, Directory] = {}
         self.required: dict[str, list[str]] = {}
         self.files: list[str] = []
 
@@ -241,28 +243,29 @@ class _Walk:
         while todo:
             path = todo.pop()
             chain = self.chain(path)
-            above = [fold(name) for name in path.split("/")] if path else []
+            above = [self.packer.folded(name) for name in path.split("/")] if path else []
             for name, kind in self.packer.tree.listdir(self.disk(path)):
-                if "*" in name or kind not in ("file", "dir"):
+                kind = self.packer.kind_of(name, kind)
+                if kind not in ("file", "dir"):
                     continue
                 inner = f"{path}/{name}" if path else name
-                folded = [*above, fold(name)]
+                folded = [*above, self.packer.folded(name)]
                 included, _ = _verdict(chain, folded)
                 if kind == "file" and included:
-                    _refuse_name(inner)
+                    self.packer.refuse_name(inner)
                     self.files.append(inner)
                 elif kind == "dir" and _verdict(chain, folded, partial=True)[0]:
-                    _refuse_name(inner)
+                    self.packer.refuse_name(inner)
                     exact = included or _verdict(chain, [*folded, ""])[0]
                     self.directories[inner] = self._inner_directory(inner, exact)
                     todo.append(inner)
 
-    def chain(self, path: str) -> list[_Directory]:
+    def chain(self, path: str) -> list[Directory]:
         """The directories from the root of the package to the given one."""
         names = path.split("/") if path else []
         return [self.directories["/".join(names[:depth])] for depth in range(len(names) + 1)]
 
-    def _inner_directory(self, path: str, exact: bool) -> _Directory:
+    def _inner_directory(self, path: str, exact: bool) -> Directory:
         packer = self.packer
         disk = self.disk(path)
         present = dict(packer.tree.listdir(disk))
@@ -270,7 +273,7 @@ class _Walk:
         if packer.reads_nested_manifests and self.prefix == "" and "package.json" in present:
             lists.append(packer.ignore_file(posixpath.join(disk, "package.json")))
         else:
-            own = next((name for name in _IGNORE_FILES if name in present), None)
+            own = next((name for name in IGNORE_FILES if name in present), None)
             if own is not None:
                 lists.append(packer.ignore_file(posixpath.join(disk, own)))
             if own == ".npmignore" and present.get(".gitignore") == "dir":
@@ -279,7 +282,7 @@ class _Walk:
         if path in self.required:
             # These are not among what only odd names meet, so they are a list of their own.
             lists += [last, packer.rules([f"!{name}" for name in self.required[path]], "files")]
-        return _Directory(packer.defaults, lists, last, exact)
+        return Directory(packer.defaults, lists, last, exact)
 
     def steps(self, path: str) -> Iterator[Step]:
         """The verdicts on the path and on the directories that lead to it."""
@@ -287,11 +290,10 @@ class _Walk:
         for depth, name in enumerate(names):
             above, here = "/".join(names[:depth]), "/".join(names[: depth + 1])
             kind = dict(self.packer.tree.listdir(self.disk(above))).get(name, "missing")
-            folded = [fold(one) for one in names[: depth + 1]]
+            kind = self.packer.kind_of(name, kind)
+            folded = [self.packer.folded(one) for one in names[: depth + 1]]
             chain = self.chain(above)
             included, rule = _verdict(chain, folded, partial=kind == "dir")
-            if "*" in name:
-                kind = "name"
             if kind not in ("dir", "file"):
                 yield Step(here, False, rule if kind == "missing" else None, kind)
                 return
@@ -300,12 +302,18 @@ class _Walk:
                 return
 
 
-def _refuse_name(path: str) -> None:
-    """Stop at names that npm cannot open: it takes a backslash for a slash, and only UTF-8."""
-    if "\\" in path:
-        raise Refused(f"a name holds a backslash: {path}")
-    if not path.isascii() and any("\ud800" <= letter <= "\udfff" for letter in path):
-        raise Refused(f"a name is not UTF-8: {path}")
+class AnyWalk(Protocol):
+    """What is asked of the walk of a package, whoever packs it."""
+
+    directory: str
+    prefix: str
+    files: list[str]
+
+    def disk(self, path: str) -> str:
+        """The path in the tree of a path in the package."""
+
+    def steps(self, path: str) -> Iterator[Step]:
+        """The verdicts on the path and on the directories that lead to it."""
 
 
 class Listing:
@@ -313,10 +321,20 @@ class Listing:
 
     `files` maps each name in the package to the path on disk, sorted by name. `manifest` is the
     root of `package.json`, `workspace` the directory of the workspace root above, if any,
-    `members` those of the members where the package is such a root.
+    `members` those of the members where the package is such a root. `manager` is "npm", "pnpm"
+    or "yarn": whose rules were followed, those of npm being of its `version`.
     """
 
-    __slots__ = ("_walks", "directory", "files", "manifest", "members", "version", "workspace")
+    __slots__ = (
+        "_walks",
+        "directory",
+        "files",
+        "manager",
+        "manifest",
+        "members",
+        "version",
+        "workspace",
+    )
 
     def __init__(
         self,
@@ -325,7 +343,8 @@ class Listing:
         manifest: Json,
         workspace: str | None,
         members: tuple[str, ...],
-        walks: list[_Walk],
+        walks: Sequence[AnyWalk],
+        manager: str = "npm",
     ) -> None:
         self.directory = directory
         self.version = version
@@ -333,10 +352,10 @@ class Listing:
         self.workspace = workspace
         self.members = members
         self._walks = walks
+        self.manager = manager
+        packed = _packed_name if manager == "npm" else str
         files = {
-            _packed_name(walk.prefix + path): walk.disk(path)
-            for walk in walks
-            for path in walk.files
+            packed(walk.prefix + path): walk.disk(path) for walk in walks for path in walk.files
         }
         self.files = dict(sorted(files.items()))
 
@@ -369,7 +388,7 @@ def _packed_name(path: str) -> str:
 
 def npm_files(tree: Tree, directory: str, version: int = 11) -> Listing:
     """List a package by the rules of npm 11 or 12; raises `Refused` where npm stops."""
-    return _Packer(tree, directory, version).listing()
+    return Packer(tree, directory, version).listing()
 
 
 def read_manifest(tree: Tree, directory: str) -> Json:
@@ -377,7 +396,29 @@ def read_manifest(tree: Tree, directory: str) -> Json:
     return parse(tree.read(posixpath.join(directory, "package.json")))
 
 
-class _Packer:
+def read_root_manifest(tree: Tree, directory: str, complete: bool = True) -> Json:
+    """The manifest of a package that is packed; raises `Refused` where it cannot be."""
+    path = posixpath.join(directory, "package.json")
+    try:
+        manifest = read_manifest(tree, directory)
+    except Broken as broken:
+        trouble = broken.trouble
+        if trouble.kind == "vanished":
+            raise Refused(f"no such file: {path}") from None
+        raise Refused(f"{path}: {trouble.message}", trouble) from None
+    if manifest.kind != "object":
+        raise Refused(f"{path} holds no object")
+    if not complete:
+        return manifest
+    name, version = manifest.get("name"), manifest.get("version")
+    if name is None or not name.text:
+        raise Refused(f"{path} has no name")
+    if version is None or not version.truthy:
+        raise Refused(f"{path} has no version")
+    return manifest
+
+
+class Packer:
     """One packing: the rules that all its directories share."""
 
     def __init__(self, tree: Tree, directory: str, version: int) -> None:
@@ -389,40 +430,39 @@ class _Packer:
         self.reads_nested_manifests = False
         self.defaults = self.rules(_DEFAULTS, "built-in")
         self.directory_rules = self.rules(["/.git"], "built-in")
-        self.walks: list[_Walk] = []
+        self.walks: list[Walk] = []
 
     def listing(self) -> Listing:
-        manifest = self._root_manifest()
+        manifest = read_root_manifest(self.tree, self.directory)
         workspace = workspace_root(self.tree, self.directory)
         members = workspace_members(self.tree, self.directory, manifest)
         self.reads_nested_manifests = bool(members)
-        above = self._rules_from_above(workspace) if workspace is not None else []
-        walk = _Walk(self, self.directory, "")
-        lists = [above, *self._package_lists(walk, manifest, True)]
-        walk.directories[""] = _Directory(self.defaults, lists, [], exact=False)
+        above = self.rules_from_above(workspace) if workspace is not None else []
+        walk = Walk(self, self.directory, "")
+        lists = [above, *self.package_lists(walk, manifest, True)]
+        walk.directories[""] = Directory(self.defaults, lists, [], exact=False)
         walk.run()
         self.walks.append(walk)
-        self._bundle(manifest, members)
+        self.bundle(manifest, members)
         places = tuple(members.values())
         return Listing(self.directory, self.version, manifest, workspace, places, self.walks)
 
-    def _root_manifest(self) -> Json:
-        path = posixpath.join(self.directory, "package.json")
-        try:
-            manifest = read_manifest(self.tree, self.directory)
-        except Broken as broken:
-            trouble = broken.trouble
-            if trouble.kind == "vanished":
-                raise Refused(f"no such file: {path}") from None
-            raise Refused(f"{path}: {trouble.message}", trouble) from None
-        if manifest.kind != "object":
-            raise Refused(f"{path} holds no object")
-        name, version = manifest.get("name"), manifest.get("version")
-        if name is None or not name.text:
-            raise Refused(f"{path} has no name")
-        if version is None or not version.truthy:
-            raise Refused(f"{path} has no version")
-        return manifest
+    # What other package managers do otherwise, see npm_pnpm.py.
+
+    def kind_of(self, name: str, kind: str) -> str:
+        """What an entry of a directory counts as: only "file" and "dir" can ship."""
+        return "name" if "*" in name else kind
+
+    def folded(self, name: str) -> str:
+        """A name in the form in which rules look at it."""
+        return fold(name)
+
+    def refuse_name(self, path: str) -> None:
+        """Stop at names that npm cannot open: it takes a backslash for a slash, and only UTF-8."""
+        if "\\" in path:
+            raise Refused(f"a name holds a backslash: {path}")
+        if not path.isascii() and any("\ud800" <= letter <= "\udfff" for letter in path):
+            raise Refused(f"a name is not UTF-8: {path}")
 
     # Rules.
 
@@ -431,7 +471,7 @@ class _Packer:
     ) -> list[Rule]:
         """The rules of some lines that all stand at one place."""
         return [
-            self._rule(rule, what, location) for line in lines for _, _, rule in rule_lines(line)
+            self.rule(rule, what, location) for line in lines for _, _, rule in rule_lines(line)
         ]
 
     def ignore_file(self, path: str) -> list[Rule]:
@@ -443,11 +483,11 @@ class _Packer:
         except Broken as broken:
             raise Refused(f"{path}: {broken.trouble.message}", broken.trouble) from None
         return [
-            self._rule(rule, posixpath.basename(path), Location(path, Span(start, end)))
+            self.rule(rule, posixpath.basename(path), Location(path, Span(start, end)))
             for start, end, rule in rule_lines(text)
         ]
 
-    def _rule(self, text: str, what: str, location: Location | None) -> Rule:
+    def rule(self, text: str, what: str, location: Location | None) -> Rule:
         pattern = text.lstrip("!")
         self.count += 1
         try:
@@ -463,7 +503,7 @@ class _Packer:
             raise Refused(message, Trouble("over-limit", place, message)) from None
         return Rule(text, glob, (len(text) - len(pattern)) % 2 == 1, what, location)
 
-    def _rules_from_above(self, workspace: str) -> list[Rule]:
+    def rules_from_above(self, workspace: str) -> list[Rule]:
         """The ignore files of the workspace root and down to the directory above the package.
 
         Their rules are not moved: `/lib` at the root anchors at the package.
@@ -473,36 +513,36 @@ class _Packer:
         for depth in range(len(below)):
             above = posixpath.join(workspace, *below[:depth])
             present = {name for name, _ in self.tree.listdir(above)}
-            own = next((name for name in _IGNORE_FILES if name in present), None)
+            own = next((name for name in IGNORE_FILES if name in present), None)
             if own is not None:
                 found += self.ignore_file(posixpath.join(above, own))
         return found
 
-    def _package_lists(
-        self, walk: _Walk, manifest: Json | None, own_ignores: bool
+    def package_lists(
+        self, walk: Walk, manifest: Json | None, own_ignores: bool
     ) -> list[list[Rule]]:
         """The lists of a package's root; `own_ignores` says whether its ignore files count."""
         lists: list[list[Rule]] = []
         present = {name for name, _ in self.tree.listdir(walk.directory)}
-        for name in _IGNORE_FILES:
+        for name in IGNORE_FILES:
             ignore = posixpath.join(walk.directory, name)
             if own_ignores and name in present and self.tree.is_directory(ignore):
                 raise Refused(f"{ignore} is a directory")
         if manifest is None:
             return lists
-        listed, exact = self._files_rules(walk, manifest.get("files"))
+        listed, exact = self.files_rules(walk, manifest.get("files"))
         if listed is not None:
             lists.append(listed)
         elif own_ignores:
-            own = next((name for name in _IGNORE_FILES if name in present), None)
+            own = next((name for name in IGNORE_FILES if name in present), None)
             if own is not None:
                 lists.append(self.ignore_file(posixpath.join(walk.directory, own)))
-        never: tuple[str, ...] = _NEVER
+        never: tuple[str, ...] = NEVER
         if self.version >= 12:
             patched = manifest.get("patchedDependencies")
             named = [value.text for _, value in patched.members] if patched else []
-            never = (*_NEVER, *_NEVER_12, *(f"/{_clean(name)}" for name in named if name))
-        strict = exact + self.rules(["/.git", *_ALWAYS, *never], "built-in")
+            never = (*NEVER, *_NEVER_12, *(f"/{clean_target(name)}" for name in named if name))
+        strict = exact + self.rules(["/.git", *ALWAYS, *never], "built-in")
         for field in ("browser", "main"):
             node = manifest.get(field)
             if node is not None and node.truthy:
@@ -512,7 +552,7 @@ class _Packer:
         lists.append(strict)
         return lists
 
-    def _files_rules(self, walk: _Walk, files: Json | None) -> tuple[list[Rule] | None, list[Rule]]:
+    def files_rules(self, walk: Walk, files: Json | None) -> tuple[list[Rule] | None, list[Rule]]:
         """The rules of the `files` field, None without one, and those of exact files."""
         if files is None or not files.truthy:
             return None, []
@@ -530,20 +570,18 @@ class _Packer:
             if self.version >= 12:
                 listed += self._found_rules(walk, entry, place)
             else:
-                ahead, rest = self._entry_rules(walk, entry, place)
+                ahead, rest = self.entry_rules(walk, entry, place)
                 exact = ahead + exact
                 listed += rest
         return listed, exact
 
-    def _entry_rules(
-        self, walk: _Walk, entry: str, place: Location
-    ) -> tuple[list[Rule], list[Rule]]:
+    def entry_rules(self, walk: Walk, entry: str, place: Location) -> tuple[list[Rule], list[Rule]]:
         """As npm 11 has it: an existing file is a strict rule, a directory two, a pattern one."""
         if entry.startswith("./"):
             entry = entry[1:]
         if entry.endswith("/*"):
             entry += "*"
-        kind = self._kind(walk.directory, entry.lstrip("!").replace("\\", "/"))
+        kind = self.type_of(walk.directory, entry.lstrip("!").replace("\\", "/"))
         if kind == "file":
             name = posixpath.normpath(entry.removeprefix("/"))
             walk.required.setdefault(posixpath.dirname(name), []).append(posixpath.basename(name))
@@ -554,7 +592,7 @@ class _Packer:
             return [], self.rules([f"!{entry}", f"!{entry}/**"], "files", place)
         return [], self.rules([f"!{entry}"], "files", place) if kind == "missing" else []
 
-    def _kind(self, directory: str, path: str) -> str:
+    def type_of(self, directory: str, path: str) -> str:
         """The type of a path of the package, or "missing"; only the last name is not followed."""
         whole = posixpath.normpath(posixpath.join("/", directory, path.lstrip("/")))[1:]
         if not (whole + "/").startswith(directory + "/" if directory else ""):
@@ -569,7 +607,7 @@ class _Packer:
         kind = types.get(name, "missing")
         return "missing" if path.endswith("/") and kind == "file" else kind
 
-    def _found_rules(self, walk: _Walk, entry: str, place: Location) -> list[Rule]:
+    def _found_rules(self, walk: Walk, entry: str, place: Location) -> list[Rule]:
         """As npm 12 has it: an entry is expanded on disk, what it finds becomes anchored rules."""
         pattern = entry.lstrip("!")
         negated = pattern != entry
@@ -586,22 +624,22 @@ class _Packer:
             raise Refused(message, Trouble("over-limit", place, message)) from None
         # What is installed at the root never ships, so it need not be looked through.
         found = find(self.tree, walk.directory, glob, "node_modules".__eq__)
-        paths = _Paths(found)
+        paths = Paths(found)
         return [Rule(entry, paths, not negated, "files", place)]
 
     # Bundled dependencies.
 
-    def _bundle(self, manifest: Json, members: dict[str, str]) -> None:
+    def bundle(self, manifest: Json, members: dict[str, str]) -> None:
         seen: set[str] = set()
-        kinds = _dependency_kinds(manifest)
+        kinds = dependency_kinds(manifest)
         todo = [
             (name, self.directory)
-            for name in _bundled_names(manifest)
+            for name in bundled_names(manifest)
             if kinds.get(name.lower(), "") in ("prod", "optional") or name in members
         ]
         while todo:
             name, origin = todo.pop(0)
-            found = self._installed(name, origin)
+            found = self.installed(name, origin)
             if found is None:
                 continue
             path, is_link = found
@@ -609,9 +647,9 @@ class _Packer:
             if real is None or real in seen or real == self.directory:
                 continue
             seen.add(real)
-            todo += [(other, real) for other in self._walk_bundled(path, is_link)]
+            todo += [(other, real) for other in self.walk_bundled(path, is_link)]
 
-    def _walk_bundled(self, path: str, is_link: bool) -> list[str]:
+    def walk_bundled(self, path: str, is_link: bool) -> list[str]:
         """Walk an installed package; gives the names of what it depends on itself."""
         prefix = posixpath.relpath(path, self.directory or ".") + "/"
         try:
@@ -620,18 +658,18 @@ class _Packer:
             manifest = None
         if manifest is not None and manifest.kind != "object":
             manifest = None
-        walk = _Walk(self, path, prefix)
-        lists = self._package_lists(walk, manifest, is_link)
-        walk.directories[""] = _Directory(self.defaults if is_link else [], lists, [], exact=False)
+        walk = Walk(self, path, prefix)
+        lists = self.package_lists(walk, manifest, is_link)
+        walk.directories[""] = Directory(self.defaults if is_link else [], lists, [], exact=False)
         walk.run()
         self.walks.append(walk)
         if manifest is None:
             return []
-        kinds = _dependency_kinds(manifest, development=is_link)
-        wanted = [*_keys(manifest, "dependencies"), *_keys(manifest, "optionalDependencies")]
+        kinds = dependency_kinds(manifest, development=is_link)
+        wanted = [*keys(manifest, "dependencies"), *keys(manifest, "optionalDependencies")]
         return [name for name in wanted if kinds[name.lower()] in ("prod", "optional")]
 
-    def _installed(self, name: str, origin: str) -> tuple[str, bool] | None:
+    def installed(self, name: str, origin: str) -> tuple[str, bool] | None:
         """Where a package is installed for one at `origin`, and whether that is a link."""
         at = origin
         while True:
@@ -662,7 +700,7 @@ def _as_text(node: Json) -> str:
     return str(node.value) if node.value is not None else node.kind
 
 
-def _clean(target: str) -> str:
+def clean_target(target: str) -> str:
     """A path as if rooted at the package, without a leading slash."""
     target = "/" + target.replace("\\", "/").replace(":", "/")
     cleaned = posixpath.normpath(target).lstrip("/")
@@ -675,7 +713,7 @@ def _bins(tree: Tree, directory: str, manifest: Json) -> Iterator[tuple[str, Jso
     if node is None or not node.truthy:
         node = manifest.get("directories", "bin")
         if node is not None and node.text:
-            base = _clean(node.text).rstrip("/")
+            base = clean_target(node.text).rstrip("/")
             place = posixpath.join(directory, base) if base else directory
             # Programs of one name replace each other, as they are kept by name.
             found = {posixpath.basename(path): path for path in sorted(_below(tree, place))}
@@ -686,7 +724,7 @@ def _bins(tree: Tree, directory: str, manifest: Json) -> Iterator[tuple[str, Jso
         raise Refused("an entry of `bin` is not a string")
     named = [node, *node.items, *(value for _, value in node.members)]
     for one in named:
-        if one.text and (target := _clean(one.text)):
+        if one.text and (target := clean_target(one.text)):
             yield target, one
 
 
@@ -703,24 +741,24 @@ def _below(tree: Tree, directory: str, inner: str = "") -> Iterator[str]:
                     todo.append(path)
 
 
-def _keys(manifest: Json, field: str) -> list[str]:
+def keys(manifest: Json, field: str) -> list[str]:
     node = manifest.get(field)
     return list(dict.fromkeys(key.value for key, _ in node.members)) if node else []
 
 
-def _bundled_names(manifest: Json) -> list[str]:
+def bundled_names(manifest: Json) -> list[str]:
     node = manifest.get("bundleDependencies")
     if node is None:
         node = manifest.get("bundledDependencies")
     if node is None:
         return []
     if node.kind == "true":
-        return _keys(manifest, "dependencies")
+        return keys(manifest, "dependencies")
     names = [item.text for item in node.items] + [key.text for key, _ in node.members]
     return list(dict.fromkeys(name for name in names if name))
 
 
-def _dependency_kinds(manifest: Json, development: bool = True) -> dict[str, str]:
+def dependency_kinds(manifest: Json, development: bool = True) -> dict[str, str]:
     """By lower-case name, what kind of dependency it is; the last of these that lists it."""
     kinds: dict[str, str] = {}
     fields = {
@@ -731,7 +769,7 @@ def _dependency_kinds(manifest: Json, development: bool = True) -> dict[str, str
     }
     for field, kind in fields.items():
         if kind != "dev" or development:
-            kinds.update((name.lower(), kind) for name in _keys(manifest, field))
+            kinds.update((name.lower(), kind) for name in keys(manifest, field))
     return kinds
 
 
@@ -752,7 +790,7 @@ def workspace_root(tree: Tree, directory: str) -> str | None:
         below = directory[len(at) + 1 :] if at else directory
         wanted, unwanted = _workspace_globs(manifest)
         path = below.split("/")
-        if "node_modules" not in path and _is_member(wanted, unwanted, path):
+        if "node_modules" not in path and is_member(wanted, unwanted, path):
             return at
     return None
 
@@ -761,18 +799,26 @@ def workspace_members(tree: Tree, directory: str, manifest: Json) -> dict[str, s
     """The members of a workspace root by name, with their paths."""
     wanted, unwanted = _workspace_globs(manifest)
     members: dict[str, str] = {}
+    for place in found_members(tree, directory, wanted, unwanted):
+        try:
+            name = read_manifest(tree, place).get("name")
+        except Broken:
+            name = None
+        members[(name.text if name else None) or posixpath.basename(place)] = place
+    return members
+
+
+def found_members(
+    tree: Tree, directory: str, wanted: list[Glob], unwanted: list[Glob]
+) -> Iterator[str]:
+    """The directories below one that hold a package and are members of its workspace."""
     for glob in wanted:
         for path, is_directory in find(tree, directory, glob, _in_modules):
             place = posixpath.join(directory, path)
             if not is_directory or not tree.exists(posixpath.join(place, "package.json")):
                 continue
-            if _is_member([glob], unwanted, path.split("/")):
-                try:
-                    name = read_manifest(tree, place).get("name")
-                except Broken:
-                    name = None
-                members[(name.text if name else None) or posixpath.basename(path)] = place
-    return members
+            if is_member([glob], unwanted, path.split("/")):
+                yield place
 
 
 def _workspace_globs(manifest: Json) -> tuple[list[Glob], list[Glob]]:
@@ -783,10 +829,14 @@ def _workspace_globs(manifest: Json) -> tuple[list[Glob], list[Glob]]:
         return [], []
     if node is None or node.kind != "array" or any(item.text is None for item in node.items):
         raise Refused(f"`workspaces` of {manifest.path} is no list of texts")
+    return member_globs(item.text or "" for item in node.items)
+
+
+def member_globs(texts: Iterable[str]) -> tuple[list[Glob], list[Glob]]:
+    """What the patterns of a workspace take in, and what they leave out again."""
     wanted: list[Glob] = []
     unwanted: list[Glob] = []
-    for item in node.items:
-        text = item.text or ""
+    for text in texts:
         pattern = text.lstrip("!")
         marks = len(text) - len(pattern)
         pattern = re.sub(r"\A\.?/+", "", pattern).rstrip("/")
@@ -807,63 +857,8 @@ def _in_modules(path: str) -> bool:
     return posixpath.basename(path) == "node_modules"
 
 
-def _is_member(wanted: list[Glob], unwanted: list[Glob], path: list[str]) -> bool:
+def is_member(wanted: list[Glob], unwanted: list[Glob], path: list[str]) -> bool:
+    """Whether a directory is a member of a workspace."""
     return any(glob.matches(path) for glob in wanted) and not any(
         glob.matches(path) for glob in unwanted
     )
-
-
-# Looking at the disk.
-
-
-def find(
-    tree: Tree, directory: str, glob: Glob, skipped: Callable[[str], bool]
-) -> Iterator[tuple[str, bool]]:
-    """The paths below a directory that a glob means, and whether each is a directory.
-
-    A trailing `**` means what stands before it too. Links are not followed, and what
-    `skipped` says of a path holds for all below it.
-    """
-    found: set[str] = set()
-    for parts in glob.alternatives:
-        todo = [("", 0)]
-        done = set(todo)
-        while todo:
-            path, at = todo.pop()
-            for name, kind in tree.listdir(posixpath.join(directory, path) if path else directory):
-                inner = f"{path}/{name}" if path else name
-                if skipped(inner):
-                    continue
-                for after in _after(parts, at, utf16(name), glob.dots):
-                    if inner not in found and _is_found(parts, at, after, kind):
-                        found.add(inner)
-                        yield inner, kind == "dir"
-                    step = (inner, after)
-                    if kind == "dir" and after < len(parts) and step not in done:
-                        done.add(step)
-                        todo.append(step)
-
-
-def _is_found(parts: list[Part], at: int, after: int, kind: str) -> bool:
-    """Whether a name is the end of a pattern, of which `after` is the part that comes next.
-
-    `x/**` means a file x as well, `*/**` only directories and what is in them.
-    """
-    if after == len(parts):
-        return True
-    if parts[after:] != [None]:
-        return False
-    literal = all(isinstance(part, str) for part in parts[:after])
-    return after == at or kind == "dir" or literal
-
-
-def _after(parts: list[Part], at: int, name: str, dots: bool) -> Iterator[int]:
-    """The parts of a pattern that may come next once a name is taken."""
-    part = parts[at]
-    if part is None:
-        if dots or not name.startswith("."):
-            yield at
-        at += 1
-        part = parts[at] if at < len(parts) else None
-    if part is not None and (part == name if isinstance(part, str) else part(name)):
-        yield at + 1

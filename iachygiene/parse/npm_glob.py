@@ -8,10 +8,14 @@ fits, so time grows with the product of the lengths of pattern and path.
 
 from __future__ import annotations
 
+import posixpath
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from iachygiene.files import Tree
 
 MAX_PATTERN = 65_536
 """UTF-16 units in a pattern; npm refuses longer ones."""
@@ -798,3 +802,59 @@ def rule_lines(text: str) -> Iterator[tuple[int, int, str]]:
             start = at + line.index(rule)
             yield start, start + len(rule), rule
         at += len(line) + 1
+
+
+# Looking at the disk.
+
+
+def find(
+    tree: Tree, directory: str, glob: Glob, skipped: Callable[[str], bool]
+) -> Iterator[tuple[str, bool]]:
+    """The paths below a directory that a glob means, and whether each is a directory.
+
+    A trailing `**` means what stands before it too. Links are not followed, and what
+    `skipped` says of a path holds for all below it.
+    """
+    found: set[str] = set()
+    for parts in glob.alternatives:
+        todo = [("", 0)]
+        done = set(todo)
+        while todo:
+            path, at = todo.pop()
+            for name, kind in tree.listdir(posixpath.join(directory, path) if path else directory):
+                inner = f"{path}/{name}" if path else name
+                if skipped(inner):
+                    continue
+                for after in _after(parts, at, utf16(name), glob.dots):
+                    if inner not in found and _is_found(parts, at, after, kind):
+                        found.add(inner)
+                        yield inner, kind == "dir"
+                    step = (inner, after)
+                    if kind == "dir" and after < len(parts) and step not in done:
+                        done.add(step)
+                        todo.append(step)
+
+
+def _is_found(parts: list[Part], at: int, after: int, kind: str) -> bool:
+    """Whether a name is the end of a pattern, of which `after` is the part that comes next.
+
+    `x/**` means a file x as well, `*/**` only directories and what is in them.
+    """
+    if after == len(parts):
+        return True
+    if parts[after:] != [None]:
+        return False
+    literal = all(isinstance(part, str) for part in parts[:after])
+    return after == at or kind == "dir" or literal
+
+
+def _after(parts: list[Part], at: int, name: str, dots: bool) -> Iterator[int]:
+    """The parts of a pattern that may come next once a name is taken."""
+    part = parts[at]
+    if part is None:
+        if dots or not name.startswith("."):
+            yield at
+        at += 1
+        part = parts[at] if at < len(parts) else None
+    if part is not None and (part == name if isinstance(part, str) else part(name)):
+        yield at + 1

@@ -45,8 +45,13 @@ class Setting(NamedTuple):
 def map_settings(tree: Tree, directory: str, manifest: Json) -> list[Setting]:
     """The settings of a package that make maps in a release, or may do so."""
     ran = commands(manifest)
-    found = [setting for command in ran for setting in _of_command(command)]
     names = [name for name, kind in tree.listdir(directory) if kind == "file"]
+    found = [setting for command in ran for setting in _of_command(command)]
+    if any(setting.tool == "create-react-app" for setting in found):
+        found = [*_unless_the_environment_says_no(tree, directory, names, found)]
+    found += _of_parcel(ran, manifest)
+    found += _of_nuxt(tree, directory, ran, names)
+    found += _of_manifest(tree, manifest, ran)
     for name in names:
         for pattern, read in _CONFIGS:
             if pattern.fullmatch(name):
@@ -246,6 +251,134 @@ _CONFIGS: Sequence[tuple[re.Pattern[str], _Read]] = (
 )
 
 
+# Tools that read keys of package.json.
+
+
+def _of_manifest(tree: Tree, manifest: Json, ran: Sequence[Command]) -> Iterator[Setting]:
+    """What `package.json` says to a tool under the tool's name."""
+    if all(manifest.get(key) is None for key in _KEYS):
+        return
+    text = SourceFile(manifest.path, tree.raw(manifest.path)).text
+    within: dict[str, list[Property]] = {}
+    for one in properties(tokens(text)):
+        if one.path:
+            inner = one._replace(path=one.path[1:])
+            within.setdefault(one.path[0], []).append(inner)
+    for key, read in _KEYS.items():
+        yield from read(within.get(key, ()), ran, manifest.path)
+
+
+_KEYS: Mapping[str, _Read] = {
+    "tsup": _reader("tsup", ("sourcemap",), "dist"),
+    "tsdown": _reader("tsdown", ("sourcemap",), "dist"),
+    "babel": _read_compiled("babel", ("babel",)),
+    "postcss": _read_postcss,
+}
+
+
+def _of_parcel(ran: Sequence[Command], manifest: Json) -> Iterator[Setting]:
+    """Parcel makes maps unless told not to, for each target that `package.json` names."""
+    for command in ran:
+        if (
+            command.program != "parcel"
+            or command.arguments[:1] != ("build",)
+            or command.has("--no-source-maps")
+        ):
+            continue
+        made = Setting("parcel", command.location, "`parcel build`", "`--no-source-maps`")
+        named = command.option("--dist-dir")
+        targets = manifest.get("targets")
+        own = {key.value: value for key, value in targets.members} if targets is not None else {}
+        if named or not (own or manifest.get("main") or manifest.get("module")):
+            yield made._replace(outputs=(_clean(named or "dist"),))
+            continue
+        for name in dict.fromkeys((*own, *_ENTRIES)):
+            options, file = own.get(name), manifest.get(name)
+            told = options.get("sourceMap") if options is not None else None
+            folder = options.get("distDir") if options is not None else None
+            is_off = options is not None and options.kind == "false"
+            if is_off or (told is not None and told.kind == "false"):
+                continue
+            if folder is not None and folder.text:
+                output = _clean(folder.text)
+            elif file is not None and file.text:
+                output = posixpath.dirname(_clean(file.text)) or "."
+            elif options is not None and name not in _ENTRIES:
+                output = "dist"
+            else:
+                continue
+            inner = told.get("inlineSources") if told is not None else None
+            is_inline = told.get("inline") if told is not None else None
+            yield made._replace(
+                outputs=(output,),
+                off=f"`--no-source-maps`, or `sourceMap: false` of the target `{name}`",
+                embeds=inner is None or inner.kind != "false",
+                inline=is_inline is not None and is_inline.kind == "true",
+            )
+
+
+_ENTRIES = ("main", "module", "browser")
+"""Fields of package.json that Parcel builds a library for."""
+
+
+def _of_nuxt(
+    tree: Tree, directory: str, ran: Sequence[Command], names: Sequence[str]
+) -> Iterator[Setting]:
+    """Nuxt makes maps of what runs on the server; of what browsers load when told to."""
+    builds = [
+        one
+        for one in ran
+        if one.program in ("nuxt", "nuxi") and one.arguments[:1] in (("build",), ("generate",))
+    ]
+    if not builds:
+        return
+    told: list[Property] = []
+    for name in filter(_NUXT.fullmatch, names):
+        path = posixpath.join(directory, name)
+        try:
+            found = list(properties(tokens(SourceFile(path, tree.raw(path)).text)))
+        except Broken:
+            continue
+        sides = [one for one in found if one.path == ("sourcemap",)]
+        whole = [one for one in found if one.name == "sourcemap" and not one.path]
+        told = sides or whole
+        for one in told:
+            yield from _made(one, path, "nuxt", outputs=(".output",))
+    if not any(one.name in ("sourcemap", "server") for one in told):
+        text = f"`{builds[0].program} {builds[0].arguments[0]}`"
+        off = "`sourcemap: false` in nuxt.config"
+        yield Setting("nuxt", builds[0].location, text, off, (".output",))
+
+
+_NUXT = re.compile(rf"nuxt\.config{_JS}")
+
+
+_ENVIRONMENTS = (".env.production.local", ".env.local", ".env.production", ".env")
+_GENERATES = re.compile(
+    r"(?m)^[ \t]*(?:export[ \t]+)?GENERATE_SOURCEMAP[ \t]*=[ \t]*(.*?)[ \t\r]*$"
+)
+
+
+def _unless_the_environment_says_no(
+    tree: Tree, directory: str, names: Sequence[str], found: Sequence[Setting]
+) -> Iterator[Setting]:
+    """The settings without create-react-app's where a file of variables switches its maps off."""
+    value = "true"
+    for name in _ENVIRONMENTS:
+        if name in names:
+            try:
+                raw = tree.raw(posixpath.join(directory, name))
+            except Broken:
+                continue
+            given = _GENERATES.findall(raw.decode("utf-8", "replace"))
+            if given:
+                value = given[-1].strip().strip("\"'")
+                break
+    for setting in found:
+        if setting.tool != "create-react-app" or value != "false":
+            yield setting
+
+
 # Commands in scripts.
 
 
@@ -323,12 +456,6 @@ def _swc(command: Command) -> Iterator[Setting]:
     yield from _flag(command, command.program, ("--source-maps", "-s"), outputs)
 
 
-def _parcel(command: Command) -> Iterator[Setting]:
-    if "build" in command.arguments[:1] and not command.has("--no-source-maps"):
-        outputs = _folders(command, "--dist-dir", default="dist")
-        yield Setting("parcel", command.location, "`parcel build`", "`--no-source-maps`", outputs)
-
-
 def _microbundle(command: Command) -> Iterator[Setting]:
     watches = command.arguments[:1] == ("watch",)
     if (
@@ -358,6 +485,21 @@ def _sass(command: Command) -> Iterator[Setting]:
         yield Setting(
             *("sass", command.location, "`sass`", "`--no-source-map`", outputs),
             embeds=embeds,
+            inline=inline,
+            style=True,
+        )
+
+
+def _less(command: Command) -> Iterator[Setting]:
+    inline = command.has("--source-map-inline")
+    if inline or command.has("--source-map"):
+        built = [one for one in command.operands if one.endswith(".css")]
+        outputs = tuple(posixpath.dirname(_clean(one)) or "." for one in built[:1])
+        name = next(one for one in command.arguments if one.startswith("--source-map"))
+        yield Setting(
+            *("less", command.location, f"`lessc {name.partition('=')[0]}`", "no `--source-map`"),
+            outputs=outputs,
+            embeds=command.has("--source-map-include-source"),
             inline=inline,
             style=True,
         )
@@ -402,10 +544,10 @@ _PROGRAMS: Mapping[str, Callable[[Command], Iterator[Setting]]] = {
     "bun": _bun,
     "swc": _swc,
     "babel": _swc,
-    "parcel": _parcel,
     "microbundle": _microbundle,
     "sass": _sass,
     "postcss": _postcss,
+    "lessc": _less,
     "react-scripts": _react_scripts,
     "ncc": _minifier,
     "terser": _minifier,

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from iachygiene.files import Tree
 from iachygiene.model import Broken, Edit, Fix, Location, SourceFile, Span
 from iachygiene.parse.json import Json
-from iachygiene.parse.npm_files import Listing, Refused, npm_files
+from iachygiene.parse.npm_files import Listing, Refused
 from iachygiene.parse.npm_glob import BadPattern, Glob, TooManyPatterns, fold, rule_lines
+from iachygiene.parse.npm_managers import packed_files
 
 if TYPE_CHECKING:
     from iachygiene.parse.npm import NpmPackage
@@ -63,14 +64,18 @@ def listing_with(
     encoded = {path: text.encode(errors="surrogateescape") for path, text in (texts or {}).items()}
     tree = Imagined(package.tree, encoded, files) if encoded or files else package.tree
     try:
-        return npm_files(tree, package.listing.directory, version or package.listing.version)
+        known = package.listing
+        top = posixpath.dirname(package.path)
+        return packed_files(tree, top, version or known.version, known.manager)
     except Refused:
         return None
 
 
 def other_version(package: NpmPackage) -> Listing | None:
-    """The package as the other npm, 11 or 12, packs it."""
+    """The package as the other npm, 11 or 12, packs it; None where npm does not."""
     known = package.variants
+    if package.listing.manager != "npm":
+        return None
     if "other" not in known:
         number = 11 if package.listing.version == 12 else 12
         known["other"] = listing_with(package, version=number)

@@ -67,6 +67,16 @@ def told(found: list[Setting]) -> list[tuple[str, tuple[str, ...], bool, bool]]:
         ("swc src -d out -s", [("swc", ("out",), True, False)]),
         ("babel src --out-dir out --source-maps inline", [("babel", ("out",), True, True)]),
         ("babel src --out-dir out", []),
+        ("lessc a.less out/a.css --source-map", [("less", ("out",), False, False)]),
+        (
+            "lessc --source-map=a.map --source-map-include-source a.less out/a.css",
+            [("less", ("out",), True, False)],
+        ),
+        ("lessc --source-map-inline a.less out/a.css", [("less", ("out",), False, True)]),
+        ("lessc a.less out/a.css", []),
+        ("nuxt build", [("nuxt", (".output",), True, False)]),
+        ("nuxi generate", [("nuxt", (".output",), True, False)]),
+        ("nuxt dev", []),
         ("react-scripts build", [("create-react-app", ("build",), True, False)]),
         ("GENERATE_SOURCEMAP=false react-scripts build", []),
         ("cross-env GENERATE_SOURCEMAP=false react-scripts build", []),
@@ -148,6 +158,98 @@ def test_a_value_that_has_to_be_run_is_unknown(value: str, tmp_path: Path) -> No
     text = f"export default {{ sourcemap: {value}, dts: true }}"
     (one,) = settings(tmp_path, "tsup", {"tsup.config.ts": text})
     assert not one.known
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("export default defineNuxtConfig({ sourcemap: false })", []),
+        ("export default defineNuxtConfig({ sourcemap: true })", ["`sourcemap: true`"]),
+        ("export default { sourcemap: { server: false, client: false } }", []),
+        ("export default { sourcemap: { server: false, client: 'hidden' } }", ["`client: hidden`"]),
+        ("export default { sourcemap: { client: false } }", ["`nuxt build`"]),
+        ("export default { ssr: true }", ["`nuxt build`"]),
+    ],
+)
+def test_nuxt_maps_its_server_unless_told_not_to(
+    text: str, written: list[str], tmp_path: Path
+) -> None:
+    found = settings(tmp_path, "nuxt build", {"nuxt.config.ts": text})
+    assert [one.text for one in found] == written
+    assert all(one.known for one in found)
+
+
+@pytest.mark.parametrize(
+    ("files", "maps"),
+    [
+        ({".env": "GENERATE_SOURCEMAP=false\n"}, False),
+        ({".env": "# GENERATE_SOURCEMAP=false\n"}, True),
+        ({".env.production": 'A=1\nexport GENERATE_SOURCEMAP = "false"\n'}, False),
+        (
+            {".env": "GENERATE_SOURCEMAP=false\n", ".env.production": "GENERATE_SOURCEMAP=true\n"},
+            True,
+        ),
+        ({".env.development": "GENERATE_SOURCEMAP=false\n"}, True),
+    ],
+)
+def test_files_of_variables_switch_the_maps_of_create_react_app_off(
+    files: dict[str, str], maps: bool, tmp_path: Path
+) -> None:
+    assert bool(settings(tmp_path, "react-scripts build", files)) is maps
+
+
+def of_manifest(root: Path, **fields: object) -> list[Setting]:
+    manifest = {"name": "x", "version": "1.0.0", **fields}
+    (root / "package.json").write_text(json.dumps(manifest))
+    tree = Tree(str(root))
+    return map_settings(tree, "", read_manifest(tree, ""))
+
+
+@pytest.mark.parametrize(
+    ("fields", "found"),
+    [
+        ({"tsup": {"sourcemap": True}}, [("tsup", ("dist",), True, False)]),
+        ({"tsup": {"sourcemap": "inline", "outDir": "o"}}, [("tsup", ("o",), True, True)]),
+        ({"tsup": {"sourcemap": False}}, []),
+        ({"jest": {"sourcemap": True}}, []),
+        ({"sourcemap": True}, []),
+        (
+            {"babel": {"sourceMaps": True}, "scripts": {"build": "babel src -d lib"}},
+            [("babel", ("lib",), True, False)],
+        ),
+        ({"babel": {"sourceMaps": True}}, []),
+        (
+            {"postcss": {"map": True}, "scripts": {"build": "postcss a.css -d o"}},
+            [("postcss", ("o",), True, True)] * 2,
+        ),
+    ],
+)
+def test_tools_read_keys_of_the_manifest(
+    fields: dict[str, object], found: list[object], tmp_path: Path
+) -> None:
+    assert told(of_manifest(tmp_path, **fields)) == found
+
+
+@pytest.mark.parametrize(
+    ("fields", "found"),
+    [
+        ({"main": "lib/a.js"}, [(("lib",), True)]),
+        ({"main": "lib/a.js", "module": "esm/a.js"}, [(("lib",), True), (("esm",), True)]),
+        ({"main": "lib/a.js", "targets": {"main": {"sourceMap": False}}}, []),
+        ({"main": "lib/a.js", "targets": {"main": False}}, []),
+        (
+            {"main": "lib/a.js", "targets": {"main": {"sourceMap": {"inlineSources": False}}}},
+            [(("lib",), False)],
+        ),
+        ({"targets": {"web": {"distDir": "./www"}}}, [(("www",), True)]),
+        ({"targets": {"web": {}}}, [(("dist",), True)]),
+    ],
+)
+def test_parcel_maps_each_target_that_does_not_say_no(
+    fields: dict[str, object], found: list[object], tmp_path: Path
+) -> None:
+    settings = of_manifest(tmp_path, scripts={"build": "parcel build"}, **fields)
+    assert [(one.outputs, one.embeds) for one in settings] == found
 
 
 def compiled(root: Path, **projects: object) -> list[tuple[str, str, tuple[str, ...]]]:
