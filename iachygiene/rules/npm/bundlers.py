@@ -17,7 +17,8 @@ def map_will_ship(package: NpmPackage) -> Findings:
     The maps may not be there yet: the next build puts them into a directory that `files` lets
     ship. Switch the setting off for the release, or leave `**/*.map` out. Read are the scripts
     that build (`build`, `prepack`, ...) and the configuration of tsc, webpack, vite, rollup,
-    esbuild, tsup, bun, parcel, swc, babel, next, sass, postcss and others, without running them.
+    esbuild, tsup, bun, parcel, swc, babel, next, nuxt, sass, less, postcss and others, as files
+    of their own or keys of `package.json`, without running them.
 
     An error where the maps hold the originals. Advice where it is not known what is written
     to, for maps of declarations, and for an open-source package; nothing where npm refuses to
@@ -56,6 +57,36 @@ def map_will_ship(package: NpmPackage) -> Findings:
             "build": "esbuild src/index.ts --bundle --sourcemap=inline --outdir=dist"
           }
         }
+    Bad: a key of the manifest
+        -- package.json --
+        {"name": "widget", "version": "1.0.0", "files": ["dist"],
+         "scripts": {"build": "tsup src/index.ts"},
+         "tsup": {"sourcemap": true}}
+    Bad: Parcel maps each target unless told otherwise
+        -- package.json --
+        {"name": "widget", "version": "1.0.0", "files": ["lib"], "main": "lib/index.js",
+         "scripts": {"build": "parcel build"},
+         "targets": {"main": {"sourceMap": {"inlineSources": false}}}}
+    Bad: Nuxt maps its server unless told otherwise
+        -- package.json --
+        {"name": "shop", "version": "1.0.0", "files": [".output"],
+         "scripts": {"build": "nuxt build"}}
+        -- nuxt.config.ts --
+        export default defineNuxtConfig({ ssr: true })
+    Bad: the maps of Less
+        -- package.json --
+        {"name": "theme", "version": "1.0.0", "files": ["css"],
+         "scripts": {"build": "lessc --source-map theme.less css/theme.css"}}
+    Good: a target without maps
+        -- package.json --
+        {"name": "widget", "version": "1.0.0", "files": ["lib"], "main": "lib/index.js",
+         "scripts": {"build": "parcel build"}, "targets": {"main": {"sourceMap": false}}}
+    Good: a file of variables switches them off
+        -- package.json --
+        {"name": "shop", "version": "1.0.0", "files": ["build"],
+         "scripts": {"build": "react-scripts build"}}
+        -- .env.production --
+        GENERATE_SOURCEMAP=false
     Good: the maps are left out
         -- package.json --
         {"name": "widget", "version": "1.0.0", "files": ["dist", "!**/*.map"],
