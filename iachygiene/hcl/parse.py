@@ -10,6 +10,7 @@ import re
 import sys
 
 from iachygiene.hcl import scan, syntax
+from iachygiene.hcl.format import Kept, kept_tokens
 from iachygiene.hcl.tree import (
     Access,
     Attr,
@@ -76,11 +77,20 @@ _STEPS = frozenset(".[")
 
 def parse(text: str) -> Body:
     """The tree of a text; raises `HclError`, over the nesting limit `HclTooDeep`."""
-    tokens = scan.scan(text)
-    run = syntax.check_tokens(tokens)
-    builder = _Builder(tokens, run.skipped)
+    builder = _Builder(kept_tokens(text) or _kept(text))
     attributes, blocks = builder.body(scan.END)
     return Body(0, len(text), attributes, blocks)
+
+
+def _kept(text: str) -> Kept:
+    tokens = scan.scan(text)
+    dropped = set(syntax.check_tokens(tokens).skipped)
+    kept = [index for index in range(len(tokens.kinds)) if index not in dropped]
+    kinds = "".join([tokens.kinds[index] for index in kept])
+    texts = [tokens.texts[index] for index in kept]
+    ends = [tokens.ends[index] for index in kept]
+    starts = [end - len(text) for end, text in zip(ends, texts, strict=True)]
+    return Kept(kinds, texts, starts, ends)
 
 
 def _number(text: str) -> int | float:
@@ -95,18 +105,8 @@ class _Builder:
     within Python's own limit.
     """
 
-    def __init__(self, tokens: scan.Tokens, skipped: list[int]) -> None:
-        kinds, texts, ends = tokens.kinds, tokens.texts, tokens.ends
-        if skipped:
-            dropped = set(skipped)
-            kept = [index for index in range(len(kinds)) if index not in dropped]
-            kinds = "".join([kinds[index] for index in kept])
-            texts = [texts[index] for index in kept]
-            ends = [ends[index] for index in kept]
-        self.kinds = kinds
-        self.texts = texts
-        self.ends = ends
-        self.starts = [end - len(text) for end, text in zip(ends, texts, strict=True)]
+    def __init__(self, kept: Kept) -> None:
+        self.kinds, self.texts, self.starts, self.ends = kept
         self.at = 0
 
     def skip_newlines(self) -> None:
