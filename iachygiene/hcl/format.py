@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from iachygiene.hcl import scan, syntax
@@ -579,45 +579,23 @@ class _Record(NamedTuple):
     name: str = ""  # of an attribute that the line sets in the body around it
     scope: int = 0  # 1 where it opens a block, -1 where it closes one
     until: str = ""
-    tokens: _LineTokens | None = None
+    tokens: LineTokens | None = None
 
 
-class _LineTokens:
+class LineTokens:
     """The tokens of a remembered line, comments and line end included.
 
-    Most lines are only laid out: what their tokens are to a tree is worked out when asked for.
+    `length` is that of the line; `kept` is for whoever works out more of it.
     """
 
-    __slots__ = ("_kept", "kinds", "length", "skipped", "texts")
+    __slots__ = ("kept", "kinds", "length", "skipped", "texts")
 
     def __init__(self, text: str, tokens: Tokens, skipped: list[int]) -> None:
         self.length = len(text)
         self.kinds = tokens.kinds[:-1]
-        self.texts = tokens.texts
+        self.texts = tokens.texts[:-1]
         self.skipped = skipped
-        self._kept: Kept | None = None
-
-    def kept(self, text: str, base: int) -> Kept:
-        """The tokens that mean something, with their places in the line, which begins at `base`."""
-        if self._kept is None:
-            self._kept = self._placed(text[base : base + self.length])
-        return self._kept
-
-    def _placed(self, text: str) -> Kept:
-        texts = self.texts[:-1]
-        starts = []
-        end = 0
-        for lexeme in texts:
-            # Nothing but blanks is between tokens.
-            start = text.index(lexeme, end)
-            starts.append(start)
-            end = start + len(lexeme)
-        ends = [start + len(lexeme) for start, lexeme in zip(starts, texts, strict=True)]
-        kinds = self.kinds
-        for index in reversed(self.skipped):
-            kinds = kinds[:index] + kinds[index + 1 :]
-            del texts[index], starts[index], ends[index]
-        return Kept(kinds, texts, starts, ends)
+        self.kept: Kept | None = None
 
 
 class Kept(NamedTuple):
@@ -690,8 +668,8 @@ class _State:
         laid = " ".join([cell for cell in line[:3] if cell])
         if laid.split() != text.split() and scan.scan(laid).texts[:-1] != texts:
             return _UNUSUAL
-        kept = _LineTokens(text, tokens, effect.skipped)
-        return _Record(line, after, name, effect.scope, "", kept)
+        known = LineTokens(text, tokens, effect.skipped)
+        return _Record(line, after, name, effect.scope, "", known)
 
     def _run(self, kinds: str) -> _Effect:
         """What tokens of these kinds do in this state."""
@@ -756,6 +734,8 @@ class _Memory:
 _memory = _Memory()
 
 
+# The layout of a file is asked for first, its comments and its tree a little later.
+@lru_cache(maxsize=200)
 def _remembered_lines(text: str) -> list[_Record] | None:
     """The records of a text's lines; None where it holds anything unusual, such as a mistake."""
     if "\r" in text:
@@ -792,33 +772,13 @@ def _remembered_lines(text: str) -> list[_Record] | None:
     return records if state.stack == syntax.ROOT and state.state == syntax.ITEM else None
 
 
-def kept_tokens(text: str) -> Kept | None:
-    """The tokens of a text that mean something to a tree; None where `parse` has to look.
+def remembered_tokens(text: str) -> list[LineTokens] | None:
+    """The tokens of a text by line; None where they have to be looked for.
 
-    The syntax of the text is right, then.
+    The syntax of such a text is right.
     """
     records = None if "\r" in text else _remembered_lines(text)
-    if records is None:
-        return None
-    kinds: list[str] = []
-    texts: list[str] = []
-    starts: list[int] = []
-    ends: list[int] = []
-    base = 0
-    for record in records:
-        line = record.tokens
-        assert line  # a line that has none ends the reading
-        line_kinds, line_texts, line_starts, line_ends = line.kept(text, base)
-        kinds.append(line_kinds)
-        texts += line_texts
-        starts += [base + start for start in line_starts]
-        ends += [base + end for end in line_ends]
-        base += line.length
-    kinds.append(scan.END)
-    texts.append("")
-    starts.append(base)
-    ends.append(base)
-    return Kept("".join(kinds), texts, starts, ends)
+    return None if records is None else [record.tokens for record in records if record.tokens]
 
 
 def _extended(state: _State, record: _Record, piece: str, rest: Iterator[str]) -> _Record:

@@ -10,7 +10,7 @@ import re
 import sys
 
 from iachygiene.hcl import scan, syntax
-from iachygiene.hcl.format import Kept, kept_tokens
+from iachygiene.hcl.format import Kept, LineTokens, remembered_tokens
 from iachygiene.hcl.tree import (
     Access,
     Attr,
@@ -77,9 +77,37 @@ _STEPS = frozenset(".[")
 
 def parse(text: str) -> Body:
     """The tree of a text; raises `HclError`, over the nesting limit `HclTooDeep`."""
-    builder = _Builder(kept_tokens(text) or _kept(text))
+    lines = remembered_tokens(text)
+    builder = _Builder(_joined(text, lines) if lines else _kept(text))
     attributes, blocks = builder.body(scan.END)
     return Body(0, len(text), attributes, blocks)
+
+
+def check(text: str) -> None:
+    """Check the syntax of a text; raises `HclError`, over the nesting limit `HclTooDeep`."""
+    if remembered_tokens(text) is None:
+        syntax.check(text)
+
+
+def comments(text: str) -> list[tuple[int, int, str]]:
+    """The comments of a text: start, end (line end not counted), text without its marks.
+
+    Only comments before the first thing that is no token are found.
+    """
+    lines = remembered_tokens(text)
+    if lines is None:
+        return scan.comments(text)
+    found = []
+    base = 0
+    for line in lines:
+        if scan.LINE_COMMENT in line.kinds or scan.COMMENT in line.kinds:
+            end = base
+            for kind, lexeme in zip(line.kinds, line.texts, strict=True):
+                end = text.index(lexeme, end) + len(lexeme)
+                if kind in scan.COMMENTS:
+                    found.append(scan.comment(lexeme, end))
+        base += line.length
+    return found
 
 
 def _kept(text: str) -> Kept:
@@ -90,6 +118,46 @@ def _kept(text: str) -> Kept:
     texts = [tokens.texts[index] for index in kept]
     ends = [tokens.ends[index] for index in kept]
     starts = [end - len(text) for end, text in zip(ends, texts, strict=True)]
+    return Kept(kinds, texts, starts, ends)
+
+
+def _joined(text: str, lines: list[LineTokens]) -> Kept:
+    """The tokens of a text from those of its lines, which are worked out once."""
+    kinds: list[str] = []
+    texts: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    base = 0
+    for line in lines:
+        if line.kept is None:
+            line.kept = _placed(text[base : base + line.length], line)
+        line_kinds, line_texts, line_starts, line_ends = line.kept
+        kinds.append(line_kinds)
+        texts += line_texts
+        starts += [base + start for start in line_starts]
+        ends += [base + end for end in line_ends]
+        base += line.length
+    kinds.append(scan.END)
+    texts.append("")
+    starts.append(base)
+    ends.append(base)
+    return Kept("".join(kinds), texts, starts, ends)
+
+
+def _placed(text: str, line: LineTokens) -> Kept:
+    """The tokens of a line that mean something, with their places in it."""
+    kinds, texts = line.kinds, list(line.texts)
+    starts = []
+    ends = []
+    end = 0
+    for lexeme in texts:
+        start = text.index(lexeme, end)  # nothing but blanks is between tokens
+        end = start + len(lexeme)
+        starts.append(start)
+        ends.append(end)
+    for index in reversed(line.skipped):
+        kinds = kinds[:index] + kinds[index + 1 :]
+        del texts[index], starts[index], ends[index]
     return Kept(kinds, texts, starts, ends)
 
 
