@@ -18,6 +18,7 @@ from iachygiene.parse.terraform import (
     in_force,
     is_module_file,
     load,
+    parse_early,
     read_json,
 )
 from iachygiene.parse.terraform_types import ANY, Type, read_type
@@ -91,7 +92,7 @@ def _interface(tree: Tree, directory: str) -> Interface | None:
     known = _known(tree)
     mark = hash(tuple(data.items()))
     if directory not in known or known[directory][0] != mark:
-        known[directory] = mark, _read(directory, data)
+        known[directory] = mark, _read(tree, directory, data)
     return known[directory][1]
 
 
@@ -130,7 +131,7 @@ def _paths(tree: Tree, directory: str) -> list[str]:
     ]
 
 
-def _read(directory: str, data: Mapping[str, bytes]) -> Interface:
+def _read(tree: Tree, directory: str, data: Mapping[str, bytes]) -> Interface:
     files: list[TerraformFile | TerraformJson] = []
     complete = True
     for path, contents in data.items():
@@ -139,9 +140,7 @@ def _read(directory: str, data: Mapping[str, bytes]) -> Interface:
             if path.endswith(".json"):
                 files.append(read_json(source))
             elif _TELLING.search(contents):
-                file = TerraformFile(source)
-                _ = file.root
-                files.append(file)
+                files.append(parse_early(tree, source))
         except (Broken, HclError):
             complete = False
     return _interface_of(TerraformModule(directory, in_force(files), complete))
