@@ -73,6 +73,7 @@ _PRECEDENCE = {
 _BINARY = frozenset(scan.OPERATOR + scan.MINUS + scan.STAR)
 _CONSTANTS = {"true": True, "false": False, "null": None}
 _STEPS = frozenset(".[")
+_LINE_ENDS = frozenset(scan.NEWLINE + scan.LINE_COMMENT + ",")
 
 
 def parse(text: str) -> Body:
@@ -228,7 +229,10 @@ class _Builder:
         conditions: list[tuple[Expression, Expression]] = []
         while True:
             node = self.term()
-            if self.kinds[self.at] in _BINARY:
+            kind = self.kinds[self.at]
+            if kind in _LINE_ENDS and not conditions:
+                return node
+            if kind in _BINARY:
                 operands = [node]
                 operators: list[int] = []
                 while self.kinds[self.at] in _BINARY:
@@ -291,11 +295,7 @@ class _Builder:
             node = self.template(first)
         if self.kinds[self.at] in _STEPS:
             steps = self.steps()
-            if isinstance(node, Reference):
-                node.steps = steps
-                node.end = steps[-1].end
-            else:
-                node = Access(start, steps[-1].end, node, steps)
+            node = Access(start, steps[-1].end, node, steps)
         for sign in range(first - 1, at - 1, -1):
             node = Unary(self.starts[sign], self.texts[sign], node)
         return node
@@ -325,31 +325,38 @@ class _Builder:
             return Call(start, self.take(), name, end, args, expand)
         if self.kinds[first] == scan.CONSTANT:
             return Literal(start, end, _CONSTANTS[name])
-        return Reference(start, end, name, end, [])
+        if self.kinds[self.at] not in _STEPS:
+            return Reference(start, end, name, end, [])
+        steps = self.steps()
+        return Reference(start, steps[-1].end, name, end, steps)
 
     def steps(self) -> list[Step]:
+        kinds, starts, ends = self.kinds, self.starts, self.ends
         steps: list[Step] = []
-        while (kind := self.kinds[self.at]) in _STEPS:
-            start = self.starts[self.at]
-            self.at += 1
-            at = self.at
-            if kind == "[":
-                if self.kinds[at] == scan.STAR:
-                    self.at += 1
-                    steps.append(Splat(start, self.take(), False))
+        at = self.at
+        while (kind := kinds[at]) in _STEPS:
+            start = starts[at]
+            at += 1
+            if kind == "." and kinds[at] in scan.NAMES:
+                steps.append(Attr(start, ends[at], self.texts[at]))
+                at += 1
+            elif kind == ".":
+                if kinds[at] == scan.STAR:
+                    steps.append(Splat(start, ends[at], True))
                 else:
-                    self.skip_newlines()
-                    key = self.expression()
-                    steps.append(Index(start, self.take(), key, False))
-                continue
-            end = self.take()
-            if self.kinds[at] == scan.STAR:
-                steps.append(Splat(start, end, True))
-            elif self.kinds[at] == scan.INTEGER:
-                number = Literal(self.starts[at], end, _number(self.texts[at]))
-                steps.append(Index(start, end, number, True))
+                    number = Literal(starts[at], ends[at], _number(self.texts[at]))
+                    steps.append(Index(start, ends[at], number, True))
+                at += 1
+            elif kinds[at] == scan.STAR:
+                steps.append(Splat(start, ends[at + 1], False))
+                at += 2
             else:
-                steps.append(Attr(start, end, self.texts[at]))
+                self.at = at
+                self.skip_newlines()
+                key = self.expression()
+                steps.append(Index(start, self.take(), key, False))
+                at = self.at
+        self.at = at
         return steps
 
     def tuple(self, start: int) -> Tuple:

@@ -212,9 +212,12 @@ Step: TypeAlias = Attr | Index | Splat
 
 
 class Reference(Expression):
-    """A bare name and the steps that follow: `var.x[0].y`; `name_end` ends the first name."""
+    """A bare name and the steps that follow: `var.x[0].y`; `name_end` ends the first name.
 
-    __slots__ = ("name", "name_end", "steps")
+    `path` is the first name and the `.name` steps directly behind it.
+    """
+
+    __slots__ = ("name", "name_end", "path", "steps")
 
     def __init__(self, start: int, end: int, name: str, name_end: int, steps: list[Step]) -> None:
         self.start = start
@@ -222,16 +225,12 @@ class Reference(Expression):
         self.name = name
         self.name_end = name_end
         self.steps = steps
-
-    @property
-    def path(self) -> tuple[str, ...]:
-        """The first name and the `.name` steps directly behind it."""
-        names = [self.name]
-        for step in self.steps:
-            if not isinstance(step, Attr):
+        names = [name]
+        for step in steps:
+            if type(step) is not Attr:
                 break
             names.append(step.name)
-        return tuple(names)
+        self.path = tuple(names)
 
     def children(self) -> Sequence[Node]:
         return self.steps
