@@ -130,6 +130,9 @@ def _joined(text: str, lines: list[LineTokens]) -> Kept:
     ends: list[int] = []
     base = 0
     for line in lines:
+        if len(line.kinds) == 1:  # an empty line or a comment: the line end before it is enough
+            base += line.length
+            continue
         if line.kept is None:
             line.kept = _placed(text[base : base + line.length], line)
         line_kinds, line_texts, line_starts, line_ends = line.kept

@@ -451,7 +451,7 @@ def _json_blocks(
 
 def load(job: Job, tree: Tree) -> Iterator[Any]:
     """The files of a directory, their format where no program is to give it, and the module."""
-    built_in = job.settings.get("engine", "builtin") == "builtin"
+    engine = job.settings.get("engine", "builtin")
     files: list[TerraformFile | TerraformJson] = []
     tests: list[SourceFile] = []
     given: list[TerraformFile] = []
@@ -464,15 +464,17 @@ def load(job: Job, tree: Tree) -> Iterator[Any]:
                     files.append(read_json(source))
                     yield files[-1]
                 continue
-            formatting = formatted(source) if built_in else None
-            known = parsed_before(tree, source)
-            if formatting is None and known is None:
-                checked(source)
+            formatting = formatted(source) if engine == "builtin" else None
+            if engine == "none":
+                file = parse_early(tree, source)
+            else:
+                if formatting is None:
+                    checked(source)
+                file = parsed_before(tree, source) or TerraformFile(source)
         except Broken as broken:
             yield broken.trouble
             complete = complete and not is_module_file(path)
             continue
-        file = known or TerraformFile(source)
         yield file
         if formatting:
             yield formatting
@@ -500,11 +502,16 @@ def parsed_before(tree: Tree, source: SourceFile) -> TerraformFile | None:
 
 
 def parse_early(tree: Tree, source: SourceFile) -> TerraformFile:
-    """A file of a module that is called, kept for its own turn; raises `HclError`."""
+    """A file of a module that is called, kept for its own turn; raises `Broken`."""
+    from iachygiene.hcl import HclError
+
     known = parsed_before(tree, source)
     if known is None:
         known = TerraformFile(source)
-        _ = known.root
+        try:
+            _ = known.root
+        except HclError as error:
+            raise Broken(_trouble(source, error)) from None
         if len(source.data) <= _LARGE:
             kept = _parsed(tree)
             kept[source.path] = known

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from iachygiene.hcl import UNKNOWN, HclError, Reference, Tuple, literal
+from iachygiene.hcl import UNKNOWN, Reference, Tuple, literal
 from iachygiene.model import Broken, Job, Location, SourceFile
 from iachygiene.parse.terraform import (
     Block,
@@ -177,7 +177,7 @@ def _read(tree: Tree, directory: str, data: Mapping[str, bytes]) -> Interface:
                 files.append(read_json(source))
             elif _TELLING.search(contents):
                 files.append(parse_early(tree, source))
-        except (Broken, HclError):
+        except Broken:
             complete = False
     return _interface_of(TerraformModule(directory, in_force(files), complete))
 
