@@ -29,6 +29,13 @@ class Trace:
         self.answers: dict[tuple[str, str], Any] = {}
         self.whole = True
 
+    def add(self, other: Trace) -> None:
+        """Take over what another one was told, as if it were looked at again."""
+        self.files.update(other.files)
+        self.listings.update(other.listings)
+        self.answers.update(other.answers)
+        self.whole = self.whole and other.whole
+
     def dump(self) -> list[Any]:
         """As plain JSON values."""
         return [

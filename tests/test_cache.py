@@ -104,6 +104,19 @@ def test_file_that_becomes_a_manifest_is_seen(project: Project) -> None:
     assert "K8S101" in project.rules()
 
 
+def test_edit_of_a_called_module_is_seen_by_each_that_calls_it(project: Project) -> None:
+    call = 'module "net" {\n  source = "../net"\n  size   = 1\n}\n'
+    for name in ("a", "b"):
+        project.write(f"{name}/main.tf", call)
+    project.write("net/variables.tf", 'variable "size" {\n  type = number\n}\n')
+    assert project.rules("--select", "TF428") == []
+    project.write("net/variables.tf", 'variable "name" {\n  type = string\n}\n', old=False)
+    report = project.scan("--select", "TF428")
+    found = {one["path"] for one in report["findings"]}  # type: ignore[attr-defined]
+    assert found == {"a/main.tf", "b/main.tf"}
+    assert project.rules("--select", "TF428").count("TF428") == 4
+
+
 def test_other_rules_are_other_verdicts(project: Project) -> None:
     project.write("Dockerfile", "FROM debian\nRUN cd /srv\n")
     assert project.rules("--select", "DF3006") == ["DF3006"]

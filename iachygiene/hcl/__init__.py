@@ -9,9 +9,8 @@ Python's recursion limit: text nested deeper than `MAX_NESTING` raises `HclTooDe
 from __future__ import annotations
 
 from iachygiene.hcl.format import Guard, Layout, format, format_bytes, layout
-from iachygiene.hcl.parse import parse
-from iachygiene.hcl.scan import comments
-from iachygiene.hcl.syntax import MAX_NESTING, HclError, HclTooDeep, check
+from iachygiene.hcl.parse import check, comments, parse
+from iachygiene.hcl.syntax import MAX_NESTING, HclError, HclTooDeep
 from iachygiene.hcl.tree import (
     UNKNOWN,
     Access,

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from iachygiene.hcl import scan, syntax
@@ -84,10 +84,10 @@ def layout(text: str, *, strict: bool = False) -> Layout:
     where the text does not parse. A layout that would lose or change a token for no known
     reason is refused: the text stays, and a guard says so.
     """
-    lines = _remembered_lines(text)
-    if lines is None:
+    records = _remembered_lines(text)
+    if records is None:
         return _layout_whole(text, strict=strict)
-    result = _assemble(lines)
+    result = _assemble([record.line for record in records if record.line])
     if "\r" in text:
         result = result.replace("\n", "\r\n")
     if result != text and "".join(result.split()) != "".join(text.split()):
@@ -579,6 +579,32 @@ class _Record(NamedTuple):
     name: str = ""  # of an attribute that the line sets in the body around it
     scope: int = 0  # 1 where it opens a block, -1 where it closes one
     until: str = ""
+    tokens: LineTokens | None = None
+
+
+class LineTokens:
+    """The tokens of a remembered line, comments and line end included.
+
+    `length` is that of the line; `kept` is for whoever works out more of it.
+    """
+
+    __slots__ = ("kept", "kinds", "length", "skipped", "texts")
+
+    def __init__(self, text: str, tokens: Tokens, skipped: list[int]) -> None:
+        self.length = len(text)
+        self.kinds = tokens.kinds[:-1]
+        self.texts = tokens.texts[:-1]
+        self.skipped = skipped
+        self.kept: Kept | None = None
+
+
+class Kept(NamedTuple):
+    """Tokens without comments and without newlines that mean nothing, with their places."""
+
+    kinds: str
+    texts: list[str]
+    starts: list[int]
+    ends: list[int]
 
 
 class _Effect(NamedTuple):
@@ -592,6 +618,7 @@ class _Effect(NamedTuple):
     name: int = -1
     scope: int = 0
     rewrites: bool = False
+    skipped: list[int] = []  # noqa: RUF012 - never changed
 
 
 _UNUSUAL = _Record(None, None)
@@ -641,7 +668,8 @@ class _State:
         laid = " ".join([cell for cell in line[:3] if cell])
         if laid.split() != text.split() and scan.scan(laid).texts[:-1] != texts:
             return _UNUSUAL
-        return _Record(line, after, name, effect.scope)
+        known = LineTokens(text, tokens, effect.skipped)
+        return _Record(line, after, name, effect.scope, "", known)
 
     def _run(self, kinds: str) -> _Effect:
         """What tokens of these kinds do in this state."""
@@ -652,7 +680,7 @@ class _State:
         after = _memory.state(run.state, "".join(run.stack))
         name, scope = _change(run.events)
         rewrites = '"$' in kinds or any(event == syntax.OPENS for event, _ in run.events)
-        effect = _Effect(after, run.events, name, scope, rewrites)
+        effect = _Effect(after, run.events, name, scope, rewrites, run.skipped)
         if len(kinds) <= 100:
             self.runs[kinds] = effect
         return effect
@@ -706,8 +734,10 @@ class _Memory:
 _memory = _Memory()
 
 
-def _remembered_lines(text: str) -> list[Line] | None:
-    """The lines of a text; None where it holds anything unusual, such as a mistake."""
+# The layout of a file is asked for first, its comments and its tree a little later.
+@lru_cache(maxsize=200)
+def _remembered_lines(text: str) -> list[_Record] | None:
+    """The records of a text's lines; None where it holds anything unusual, such as a mistake."""
     if "\r" in text:
         plain = text.replace("\r\n", "\n")
         if "\r" in plain or len(text) - len(plain) != plain.count("\n"):
@@ -719,16 +749,16 @@ def _remembered_lines(text: str) -> list[Line] | None:
     state = _memory.state(syntax.ITEM, syntax.ROOT)
     names: set[str] = set()
     bodies: list[set[str]] = []
-    lines: list[Line] = []
+    records: list[_Record] = []
     rest = iter(pieces)
     for piece in rest:
         record = state.records.get(piece) or state.read(piece)
         if record.after is None:
             record = _extended(state, record, piece, rest)
-        line, after, name, scope, _ = record
-        if after is None or line is None:
+        _, after, name, scope, _, _ = record
+        if after is None:
             return None
-        lines.append(line)
+        records.append(record)
         if scope > 0:
             bodies.append(names)
             names = set()
@@ -739,7 +769,16 @@ def _remembered_lines(text: str) -> list[Line] | None:
                 return None
             names.add(name)
         state = after
-    return lines if state.stack == syntax.ROOT and state.state == syntax.ITEM else None
+    return records if state.stack == syntax.ROOT and state.state == syntax.ITEM else None
+
+
+def remembered_tokens(text: str) -> list[LineTokens] | None:
+    """The tokens of a text by line; None where they have to be looked for.
+
+    The syntax of such a text is right.
+    """
+    records = None if "\r" in text else _remembered_lines(text)
+    return None if records is None else [record.tokens for record in records if record.tokens]
 
 
 def _extended(state: _State, record: _Record, piece: str, rest: Iterator[str]) -> _Record:

@@ -10,6 +10,7 @@ import re
 import sys
 
 from iachygiene.hcl import scan, syntax
+from iachygiene.hcl.format import Kept, LineTokens, remembered_tokens
 from iachygiene.hcl.tree import (
     Access,
     Attr,
@@ -72,15 +73,96 @@ _PRECEDENCE = {
 _BINARY = frozenset(scan.OPERATOR + scan.MINUS + scan.STAR)
 _CONSTANTS = {"true": True, "false": False, "null": None}
 _STEPS = frozenset(".[")
+_LINE_ENDS = frozenset(scan.NEWLINE + scan.LINE_COMMENT + ",")
 
 
 def parse(text: str) -> Body:
     """The tree of a text; raises `HclError`, over the nesting limit `HclTooDeep`."""
-    tokens = scan.scan(text)
-    run = syntax.check_tokens(tokens)
-    builder = _Builder(tokens, run.skipped)
+    lines = remembered_tokens(text)
+    builder = _Builder(_joined(text, lines) if lines else _kept(text))
     attributes, blocks = builder.body(scan.END)
     return Body(0, len(text), attributes, blocks)
+
+
+def check(text: str) -> None:
+    """Check the syntax of a text; raises `HclError`, over the nesting limit `HclTooDeep`."""
+    if remembered_tokens(text) is None:
+        syntax.check(text)
+
+
+def comments(text: str) -> list[tuple[int, int, str]]:
+    """The comments of a text: start, end (line end not counted), text without its marks.
+
+    Only comments before the first thing that is no token are found.
+    """
+    lines = remembered_tokens(text)
+    if lines is None:
+        return scan.comments(text)
+    found = []
+    base = 0
+    for line in lines:
+        if scan.LINE_COMMENT in line.kinds or scan.COMMENT in line.kinds:
+            end = base
+            for kind, lexeme in zip(line.kinds, line.texts, strict=True):
+                end = text.index(lexeme, end) + len(lexeme)
+                if kind in scan.COMMENTS:
+                    found.append(scan.comment(lexeme, end))
+        base += line.length
+    return found
+
+
+def _kept(text: str) -> Kept:
+    tokens = scan.scan(text)
+    dropped = set(syntax.check_tokens(tokens).skipped)
+    kept = [index for index in range(len(tokens.kinds)) if index not in dropped]
+    kinds = "".join([tokens.kinds[index] for index in kept])
+    texts = [tokens.texts[index] for index in kept]
+    ends = [tokens.ends[index] for index in kept]
+    starts = [end - len(text) for end, text in zip(ends, texts, strict=True)]
+    return Kept(kinds, texts, starts, ends)
+
+
+def _joined(text: str, lines: list[LineTokens]) -> Kept:
+    """The tokens of a text from those of its lines, which are worked out once."""
+    kinds: list[str] = []
+    texts: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    base = 0
+    for line in lines:
+        if len(line.kinds) == 1:  # an empty line or a comment: the line end before it is enough
+            base += line.length
+            continue
+        if line.kept is None:
+            line.kept = _placed(text[base : base + line.length], line)
+        line_kinds, line_texts, line_starts, line_ends = line.kept
+        kinds.append(line_kinds)
+        texts += line_texts
+        starts += [base + start for start in line_starts]
+        ends += [base + end for end in line_ends]
+        base += line.length
+    kinds.append(scan.END)
+    texts.append("")
+    starts.append(base)
+    ends.append(base)
+    return Kept("".join(kinds), texts, starts, ends)
+
+
+def _placed(text: str, line: LineTokens) -> Kept:
+    """The tokens of a line that mean something, with their places in it."""
+    kinds, texts = line.kinds, list(line.texts)
+    starts = []
+    ends = []
+    end = 0
+    for lexeme in texts:
+        start = text.index(lexeme, end)  # nothing but blanks is between tokens
+        end = start + len(lexeme)
+        starts.append(start)
+        ends.append(end)
+    for index in reversed(line.skipped):
+        kinds = kinds[:index] + kinds[index + 1 :]
+        del texts[index], starts[index], ends[index]
+    return Kept(kinds, texts, starts, ends)
 
 
 def _number(text: str) -> int | float:
@@ -95,18 +177,8 @@ class _Builder:
     within Python's own limit.
     """
 
-    def __init__(self, tokens: scan.Tokens, skipped: list[int]) -> None:
-        kinds, texts, ends = tokens.kinds, tokens.texts, tokens.ends
-        if skipped:
-            dropped = set(skipped)
-            kept = [index for index in range(len(kinds)) if index not in dropped]
-            kinds = "".join([kinds[index] for index in kept])
-            texts = [texts[index] for index in kept]
-            ends = [ends[index] for index in kept]
-        self.kinds = kinds
-        self.texts = texts
-        self.ends = ends
-        self.starts = [end - len(text) for end, text in zip(ends, texts, strict=True)]
+    def __init__(self, kept: Kept) -> None:
+        self.kinds, self.texts, self.starts, self.ends = kept
         self.at = 0
 
     def skip_newlines(self) -> None:
@@ -160,7 +232,10 @@ class _Builder:
         conditions: list[tuple[Expression, Expression]] = []
         while True:
             node = self.term()
-            if self.kinds[self.at] in _BINARY:
+            kind = self.kinds[self.at]
+            if kind in _LINE_ENDS and not conditions:
+                return node
+            if kind in _BINARY:
                 operands = [node]
                 operators: list[int] = []
                 while self.kinds[self.at] in _BINARY:
@@ -223,11 +298,7 @@ class _Builder:
             node = self.template(first)
         if self.kinds[self.at] in _STEPS:
             steps = self.steps()
-            if isinstance(node, Reference):
-                node.steps = steps
-                node.end = steps[-1].end
-            else:
-                node = Access(start, steps[-1].end, node, steps)
+            node = Access(start, steps[-1].end, node, steps)
         for sign in range(first - 1, at - 1, -1):
             node = Unary(self.starts[sign], self.texts[sign], node)
         return node
@@ -257,31 +328,38 @@ class _Builder:
             return Call(start, self.take(), name, end, args, expand)
         if self.kinds[first] == scan.CONSTANT:
             return Literal(start, end, _CONSTANTS[name])
-        return Reference(start, end, name, end, [])
+        if self.kinds[self.at] not in _STEPS:
+            return Reference(start, end, name, end, [])
+        steps = self.steps()
+        return Reference(start, steps[-1].end, name, end, steps)
 
     def steps(self) -> list[Step]:
+        kinds, starts, ends = self.kinds, self.starts, self.ends
         steps: list[Step] = []
-        while (kind := self.kinds[self.at]) in _STEPS:
-            start = self.starts[self.at]
-            self.at += 1
-            at = self.at
-            if kind == "[":
-                if self.kinds[at] == scan.STAR:
-                    self.at += 1
-                    steps.append(Splat(start, self.take(), False))
+        at = self.at
+        while (kind := kinds[at]) in _STEPS:
+            start = starts[at]
+            at += 1
+            if kind == "." and kinds[at] in scan.NAMES:
+                steps.append(Attr(start, ends[at], self.texts[at]))
+                at += 1
+            elif kind == ".":
+                if kinds[at] == scan.STAR:
+                    steps.append(Splat(start, ends[at], True))
                 else:
-                    self.skip_newlines()
-                    key = self.expression()
-                    steps.append(Index(start, self.take(), key, False))
-                continue
-            end = self.take()
-            if self.kinds[at] == scan.STAR:
-                steps.append(Splat(start, end, True))
-            elif self.kinds[at] == scan.INTEGER:
-                number = Literal(self.starts[at], end, _number(self.texts[at]))
-                steps.append(Index(start, end, number, True))
+                    number = Literal(starts[at], ends[at], _number(self.texts[at]))
+                    steps.append(Index(start, ends[at], number, True))
+                at += 1
+            elif kinds[at] == scan.STAR:
+                steps.append(Splat(start, ends[at + 1], False))
+                at += 2
             else:
-                steps.append(Attr(start, end, self.texts[at]))
+                self.at = at
+                self.skip_newlines()
+                key = self.expression()
+                steps.append(Index(start, self.take(), key, False))
+                at = self.at
+        self.at = at
         return steps
 
     def tuple(self, start: int) -> Tuple:

@@ -383,13 +383,18 @@ def comments(text: str) -> list[tuple[int, int, str]]:
     found = []
     for kind, lexeme, end in zip(tokens.kinds, tokens.texts, tokens.ends, strict=True):
         if kind in COMMENTS:
-            start = end - len(lexeme)
-            shown = lexeme.rstrip("\r\n") if lexeme[:2] != "/*" else lexeme
-            inner = shown[1:] if shown[0] == "#" else shown[2:]
-            if shown[:2] == "/*":
-                inner = inner[:-2]
-            found.append((start, start + len(shown), inner))
+            found.append(comment(lexeme, end))
     return found
+
+
+def comment(lexeme: str, end: int) -> tuple[int, int, str]:
+    """A row of `comments` for the token that ends there."""
+    start = end - len(lexeme)
+    shown = lexeme.rstrip("\r\n") if lexeme[:2] != "/*" else lexeme
+    inner = shown[1:] if shown[0] == "#" else shown[2:]
+    if shown[:2] == "/*":
+        inner = inner[:-2]
+    return start, start + len(shown), inner
 
 
 def line_starts(text: str) -> list[int]:

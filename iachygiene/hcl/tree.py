@@ -40,7 +40,8 @@ class Literal(Expression):
     __slots__ = ("value",)
 
     def __init__(self, start: int, end: int, value: int | float | bool | None) -> None:
-        super().__init__(start, end)
+        self.start = start
+        self.end = end
         self.value = value
 
 
@@ -50,7 +51,8 @@ class Text(Node):
     __slots__ = ("value",)
 
     def __init__(self, start: int, end: int, value: str) -> None:
-        super().__init__(start, end)
+        self.start = start
+        self.end = end
         self.value = value
 
 
@@ -62,7 +64,8 @@ class Interpolation(Node):
     def __init__(
         self, start: int, end: int, expr: Expression, strip_before: bool, strip_after: bool
     ) -> None:
-        super().__init__(start, end)
+        self.start = start
+        self.end = end
         self.expr = expr
         self.strip_before = strip_before
         self.strip_after = strip_after
@@ -79,7 +82,8 @@ class IfDirective(Node):
     def __init__(
         self, start: int, end: int, condition: Expression, yes: list[Node], no: list[Node]
     ) -> None:
-        super().__init__(start, end)
+        self.start = start
+        self.end = end
         self.condition = condition
         self.yes = yes
         self.no = no
@@ -94,7 +98,8 @@ class Name(Node):
     __slots__ = ("name",)
 
     def __init__(self, start: int, end: int, name: str) -> None:
-        super().__init__(start, end)
+        self.start = start
+        self.end = end
         self.name = name
 
 
@@ -111,7 +116,8 @@ class ForDirective(Node):
         collection: Expression,
         body: list[Node],
     ) -> None:
-        super().__init__(start, end)
+        self.start = start
+        self.end = end
         self.variables = variables
         self.collection = collection
         self.body = body
@@ -130,7 +136,8 @@ class Template(Expression):
     __slots__ = ("parts", "text")
 
     def __init__(self, start: int, end: int, parts: list[Node], text: str | None) -> None:
-        super().__init__(start, end)
+        self.start = start
+        self.end = end
         self.parts = parts
         self.text = text
 
@@ -170,7 +177,8 @@ class Attr(Node):
     __slots__ = ("name",)
 
     def __init__(self, start: int, end: int, name: str) -> None:
-        super().__init__(start, end)
+        self.start = start
+        self.end = end
         self.name = name
 
 
@@ -180,7 +188,8 @@ class Index(Node):
     __slots__ = ("key", "legacy")
 
     def __init__(self, start: int, end: int, key: Expression, legacy: bool) -> None:
-        super().__init__(start, end)
+        self.start = start
+        self.end = end
         self.key = key
         self.legacy = legacy
 
@@ -194,7 +203,8 @@ class Splat(Node):
     __slots__ = ("legacy",)
 
     def __init__(self, start: int, end: int, legacy: bool) -> None:
-        super().__init__(start, end)
+        self.start = start
+        self.end = end
         self.legacy = legacy
 
 
@@ -202,25 +212,25 @@ Step: TypeAlias = Attr | Index | Splat
 
 
 class Reference(Expression):
-    """A bare name and the steps that follow: `var.x[0].y`; `name_end` ends the first name."""
+    """A bare name and the steps that follow: `var.x[0].y`; `name_end` ends the first name.
 
-    __slots__ = ("name", "name_end", "steps")
+    `path` is the first name and the `.name` steps directly behind it.
+    """
+
+    __slots__ = ("name", "name_end", "path", "steps")
 
     def __init__(self, start: int, end: int, name: str, name_end: int, steps: list[Step]) -> None:
-        super().__init__(start, end)
+        self.start = start
+        self.end = end
         self.name = name
         self.name_end = name_end
         self.steps = steps
-
-    @property
-    def path(self) -> tuple[str, ...]:
-        """The first name and the `.name` steps directly behind it."""
-        names = [self.name]
-        for step in self.steps:
-            if not isinstance(step, Attr):
+        names = [name]
+        for step in steps:
+            if type(step) is not Attr:
                 break
             names.append(step.name)
-        return tuple(names)
+        self.path = tuple(names)
 
     def children(self) -> Sequence[Node]:
         return self.steps
@@ -232,7 +242,8 @@ class Access(Expression):
     __slots__ = ("source", "steps")
 
     def __init__(self, start: int, end: int, source: Expression, steps: list[Step]) -> None:
-        super().__init__(start, end)
+        self.start = start
+        self.end = end
         self.source = source
         self.steps = steps
 
@@ -254,7 +265,8 @@ class Call(Expression):
         args: list[Expression],
         expand: bool,
     ) -> None:
-        super().__init__(start, end)
+        self.start = start
+        self.end = end
         self.name = name
         self.name_end = name_end
         self.args = args
@@ -270,7 +282,8 @@ class Tuple(Expression):
     __slots__ = ("items",)
 
     def __init__(self, start: int, end: int, items: list[Expression]) -> None:
-        super().__init__(start, end)
+        self.start = start
+        self.end = end
         self.items = items
 
     def children(self) -> Sequence[Node]:
@@ -285,7 +298,8 @@ class ObjectItem(Node):
     def __init__(
         self, start: int, end: int, key: Expression, value: Expression, colon: bool
     ) -> None:
-        super().__init__(start, end)
+        self.start = start
+        self.end = end
         self.key = key
         self.value = value
         self.colon = colon
@@ -310,7 +324,8 @@ class Object(Expression):
     __slots__ = ("items",)
 
     def __init__(self, start: int, end: int, items: list[ObjectItem]) -> None:
-        super().__init__(start, end)
+        self.start = start
+        self.end = end
         self.items = items
 
     def children(self) -> Sequence[Node]:
@@ -336,7 +351,8 @@ class For(Expression):
         grouped: bool,
         condition: Expression | None,
     ) -> None:
-        super().__init__(start, end)
+        self.start = start
+        self.end = end
         self.variables = variables
         self.collection = collection
         self.key = key
@@ -355,7 +371,8 @@ class Conditional(Expression):
     __slots__ = ("condition", "no", "yes")
 
     def __init__(self, condition: Expression, yes: Expression, no: Expression) -> None:
-        super().__init__(condition.start, no.end)
+        self.start = condition.start
+        self.end = no.end
         self.condition = condition
         self.yes = yes
         self.no = no
@@ -370,7 +387,8 @@ class Binary(Expression):
     __slots__ = ("left", "op", "op_start", "right")
 
     def __init__(self, op: str, op_start: int, left: Expression, right: Expression) -> None:
-        super().__init__(left.start, right.end)
+        self.start = left.start
+        self.end = right.end
         self.op = op
         self.op_start = op_start
         self.left = left
@@ -386,7 +404,8 @@ class Unary(Expression):
     __slots__ = ("op", "operand")
 
     def __init__(self, start: int, op: str, operand: Expression) -> None:
-        super().__init__(start, operand.end)
+        self.start = start
+        self.end = operand.end
         self.op = op
         self.operand = operand
 
@@ -400,7 +419,8 @@ class Parens(Expression):
     __slots__ = ("inner",)
 
     def __init__(self, start: int, end: int, inner: Expression) -> None:
-        super().__init__(start, end)
+        self.start = start
+        self.end = end
         self.inner = inner
 
     def children(self) -> Sequence[Node]:
@@ -413,7 +433,8 @@ class Attribute(Node):
     __slots__ = ("expr", "name", "name_end", "name_start")
 
     def __init__(self, name: str, name_start: int, name_end: int, expr: Expression) -> None:
-        super().__init__(name_start, expr.end)
+        self.start = name_start
+        self.end = expr.end
         self.name = name
         self.name_start = name_start
         self.name_end = name_end
@@ -429,7 +450,8 @@ class Label(Node):
     __slots__ = ("quoted", "text")
 
     def __init__(self, start: int, end: int, text: str, quoted: bool) -> None:
-        super().__init__(start, end)
+        self.start = start
+        self.end = end
         self.text = text
         self.quoted = quoted
 
@@ -442,7 +464,8 @@ class Body(Node):
     def __init__(
         self, start: int, end: int, attributes: dict[str, Attribute], blocks: list[Block]
     ) -> None:
-        super().__init__(start, end)
+        self.start = start
+        self.end = end
         self.attributes = attributes
         self.blocks = blocks
 
@@ -460,7 +483,8 @@ class Block(Node):
     def __init__(
         self, start: int, end: int, kind: str, type_end: int, label_nodes: list[Label], body: Body
     ) -> None:
-        super().__init__(start, end)
+        self.start = start
+        self.end = end
         self.type = kind
         self.type_end = type_end
         self.label_nodes = label_nodes

@@ -10,6 +10,7 @@ import re
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iachygiene.model import Broken, Comment, Job, Location, SourceFile, Span, Trouble
@@ -35,6 +36,9 @@ _MAX_STEPS = 20
 """References to follow from one value to the next."""
 _MAX_TEXT = 65_536
 """Code points of a value put together from others; what is longer counts as not known."""
+_MOST_PARSED = 1000
+"""Files to keep that were parsed before their own turn, none of them large."""
+_LARGE = 65_536
 _LABELS = {
     **dict.fromkeys(("resource", "data", "ephemeral"), 2),
     **dict.fromkeys(("module", "variable", "output", "provider", "check"), 1),
@@ -447,7 +451,7 @@ def _json_blocks(
 
 def load(job: Job, tree: Tree) -> Iterator[Any]:
     """The files of a directory, their format where no program is to give it, and the module."""
-    built_in = job.settings.get("engine", "builtin") == "builtin"
+    engine = job.settings.get("engine", "builtin")
     files: list[TerraformFile | TerraformJson] = []
     tests: list[SourceFile] = []
     given: list[TerraformFile] = []
@@ -460,14 +464,17 @@ def load(job: Job, tree: Tree) -> Iterator[Any]:
                     files.append(read_json(source))
                     yield files[-1]
                 continue
-            formatting = formatted(source) if built_in else None
-            if formatting is None:
-                checked(source)
+            formatting = formatted(source) if engine == "builtin" else None
+            if engine == "none":
+                file = parse_early(tree, source)
+            else:
+                if formatting is None:
+                    checked(source)
+                file = parsed_before(tree, source) or TerraformFile(source)
         except Broken as broken:
             yield broken.trouble
             complete = complete and not is_module_file(path)
             continue
-        file = TerraformFile(source)
         yield file
         if formatting:
             yield formatting
@@ -480,6 +487,37 @@ def load(job: Job, tree: Tree) -> Iterator[Any]:
     if files:
         files.sort(key=lambda file: (is_override(file.source.path), file.source.path))
         yield TerraformModule(job.directory, in_force(files), complete, tests, given, tree)
+
+
+# A module is often read before its own turn, for the sake of one that calls it.
+@lru_cache(maxsize=1)
+def _parsed(tree: Tree) -> dict[str, TerraformFile]:
+    return {}
+
+
+def parsed_before(tree: Tree, source: SourceFile) -> TerraformFile | None:
+    """The file as `parse_early` left it, unless its contents are others by now."""
+    known = _parsed(tree).get(source.path)
+    return known if known and known.source.data == source.data else None
+
+
+def parse_early(tree: Tree, source: SourceFile) -> TerraformFile:
+    """A file of a module that is called, kept for its own turn; raises `Broken`."""
+    from iachygiene.hcl import HclError
+
+    known = parsed_before(tree, source)
+    if known is None:
+        known = TerraformFile(source)
+        try:
+            _ = known.root
+        except HclError as error:
+            raise Broken(_trouble(source, error)) from None
+        if len(source.data) <= _LARGE:
+            kept = _parsed(tree)
+            kept[source.path] = known
+            if len(kept) > _MOST_PARSED:
+                del kept[next(iter(kept))]
+    return known
 
 
 def facts(unit: object) -> Iterator[ModuleFact | ProviderFact]:

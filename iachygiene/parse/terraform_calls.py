@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from iachygiene.hcl import UNKNOWN, HclError, Reference, Tuple, literal
+from iachygiene.hcl import UNKNOWN, Reference, Tuple, literal
 from iachygiene.model import Broken, Job, Location, SourceFile
 from iachygiene.parse.terraform import (
     Block,
@@ -18,15 +18,18 @@ from iachygiene.parse.terraform import (
     in_force,
     is_module_file,
     load,
+    parse_early,
     read_json,
 )
 from iachygiene.parse.terraform_types import ANY, Type, read_type
+from iachygiene.trace import Trace
 
 if TYPE_CHECKING:
     from iachygiene.files import Tree
 
 _TELLING = re.compile(rb"^[ \t]*(?:variable|output|terraform|provider)\b", re.MULTILINE)
-
+_MOST_SEEN = 500
+"""Modules whose contents are kept, as several others may call them."""
 
 State: TypeAlias = tuple[str, str, int]
 """Root, directory and contents of a module."""
@@ -85,18 +88,47 @@ def interface(module: TerraformModule, call: Block) -> Interface | None:
 
 
 def _interface(tree: Tree, directory: str) -> Interface | None:
-    data = _contents(tree, directory)
-    if not data:
+    contents = _contents(tree, directory)
+    if not contents.data:
         return None
     known = _known(tree)
-    mark = hash(tuple(data.items()))
-    if directory not in known or known[directory][0] != mark:
-        known[directory] = mark, _read(directory, data)
+    if directory not in known or known[directory][0] != contents.mark:
+        known[directory] = contents.mark, _read(tree, directory, contents.data)
     return known[directory][1]
 
 
-def _contents(tree: Tree, directory: str) -> dict[str, bytes]:
-    """The files of a module and what is in them; nothing where they are not in the tree."""
+class _Contents(NamedTuple):
+    """The files of a module and what is in them; nothing where they are not in the tree.
+
+    `mark` stands for all of it, `trace` is what was looked at.
+    """
+
+    data: Mapping[str, bytes]
+    mark: int
+    trace: Trace | None
+
+
+def _contents(tree: Tree, directory: str) -> _Contents:
+    seen = _seen(tree)
+    found = seen.get(directory) if not tree.overlay else None
+    outer = tree.trace
+    if found is None or (outer is not None and found.trace is None):
+        tree.trace = Trace() if outer is not None else None
+        try:
+            data = _data(tree, directory)
+            found = _Contents(data, hash(tuple(data.items())), tree.trace)
+        finally:
+            tree.trace = outer
+        if not tree.overlay:
+            if len(seen) >= _MOST_SEEN:
+                seen.clear()
+            seen[directory] = found
+    if outer is not None and found.trace is not None:
+        outer.add(found.trace)
+    return found
+
+
+def _data(tree: Tree, directory: str) -> dict[str, bytes]:
     paths = _paths(tree, directory)
     if not paths or tree.real_path(directory) is None:
         return {}
@@ -112,8 +144,13 @@ def state_of(module: TerraformModule, call: Block) -> State | None:
     directory = directory_of(module, source) if source is not None else None
     if directory is None or module.tree is None:
         return None
-    data = _contents(module.tree, directory)
-    return (module.tree.root, directory, hash(tuple(data.items()))) if data else None
+    contents = _contents(module.tree, directory)
+    return (module.tree.root, directory, contents.mark) if contents.data else None
+
+
+@lru_cache(maxsize=1)
+def _seen(tree: Tree) -> dict[str, _Contents]:
+    return {}
 
 
 # A fix changes files of a tree, so that the contents are compared as well.
@@ -130,7 +167,7 @@ def _paths(tree: Tree, directory: str) -> list[str]:
     ]
 
 
-def _read(directory: str, data: Mapping[str, bytes]) -> Interface:
+def _read(tree: Tree, directory: str, data: Mapping[str, bytes]) -> Interface:
     files: list[TerraformFile | TerraformJson] = []
     complete = True
     for path, contents in data.items():
@@ -139,10 +176,8 @@ def _read(directory: str, data: Mapping[str, bytes]) -> Interface:
             if path.endswith(".json"):
                 files.append(read_json(source))
             elif _TELLING.search(contents):
-                file = TerraformFile(source)
-                _ = file.root
-                files.append(file)
-        except (Broken, HclError):
+                files.append(parse_early(tree, source))
+        except Broken:
             complete = False
     return _interface_of(TerraformModule(directory, in_force(files), complete))
 

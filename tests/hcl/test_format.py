@@ -13,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import iachygiene.hcl
-from iachygiene.hcl import HclError, format, format_bytes, layout, parse
+from iachygiene.hcl import HclError, comments, format, format_bytes, layout, parse, scan
 from tests.hcl.recorded import LAYOUTS, REFUSED
 from tests.hcl.test_syntax import decoded, texts
 
 module = sys.modules["iachygiene.hcl.format"]  # the package's `format` is the function
+parsing = sys.modules["iachygiene.hcl.parse"]
 VALID = [decoded(before) for before, _ in LAYOUTS]
 
 
@@ -128,6 +129,25 @@ def test_remembered_lines_and_the_whole_text_give_the_same(text: str) -> None:
         assert lines is None
         return
     assert format(text) == whole
+
+
+def without_empty_lines(
+    kinds: str, texts: list[str], starts: list[int], ends: list[int]
+) -> list[list[object]]:
+    return [
+        row
+        for before, *row in zip("n" + kinds, kinds, texts, starts, ends, strict=False)
+        if before not in "n#" or row[0] not in "n#"
+    ]
+
+
+@given(disturbed() | texts)
+def test_a_tree_from_remembered_lines_has_the_tokens_of_the_whole_text(text: str) -> None:
+    lines = module.remembered_tokens(text)
+    if lines is not None:
+        joined, kept = parsing._joined(text, lines), parsing._kept(text)
+        assert without_empty_lines(*joined) == without_empty_lines(*kept)
+    assert comments(text) == scan.comments(text)
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,9 +37,14 @@ def _walked(root: hcl.Node) -> dict[type, list[Any]]:
     waiting = [root]
     while waiting:
         node = waiting.pop()
-        found[type(node)].append(node)
-        waiting += node.children()
+        kind = type(node)
+        found[kind].append(node)
+        if kind not in _LEAVES:
+            waiting += node.children()
     return found
+
+
+_LEAVES = frozenset((hcl.Literal, hcl.Text, hcl.Attr, hcl.Splat))
 
 
 def json_references(
