@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 _INCOMPLETE = frozenset(("timed-out", "crashed", "garbage"))
 _ABSENT = frozenset(("missing", "too-old"))
-_UNREAD = frozenset(("template", "size", "lfs"))
+_UNREAD = frozenset(("template", "size", "lfs", "unfetched"))
 """Why a file, though it belongs to the project, says nothing of it."""
-_ASKED = frozenset(("timeout", "unmerged"))
+_ASKED = frozenset(("timeout", "unmerged", "unfetched"))
 """Why something was not checked that the user asked for."""
 
 
