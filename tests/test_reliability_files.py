@@ -317,8 +317,10 @@ class Failing:
     """The module `os`, whose calls that touch the disk fail at the k-th of them."""
 
     CALLS = frozenset(
-        ("lstat", "open", "fchmod", "fdopen", "fsync", "stat", "chown")
-        + ("listxattr", "getxattr", "setxattr", "replace")
+        (
+            *("lstat", "open", "fchmod", "fdopen", "fsync", "stat", "chown"),
+            *("listxattr", "getxattr", "setxattr", "replace"),
+        )
     )
 
     def __init__(self, error: Callable[[], BaseException], at: int) -> None:
