@@ -72,20 +72,25 @@ def settle(
         if comments:
             from iachygiene.suppress import suppress
 
+            paths = {comment.location.path for comment in comments}
+            texts = sources_at(paths, tree)
             findings, by_comment, suppressions = suppress(
                 findings,
                 comments,
                 today=options.today,
                 require_reason=config.require_reason,
                 peers=config.peers,
-                text_of=lambda path: _shown_text(path, tree),
+                text_of=lambda path: texts[path].shown_text if path in texts else "",
             )
             muted += by_comment
             ran = programs.ran and not tree.overlay
             linking = not options.kinds
             for suppression in suppressions:
+                if suppression.location.path not in texts:
+                    continue  # it has vanished since
+                file = texts[suppression.location.path]
                 known = suppression.location.path not in unjudged
-                _judge_suppression(suppression, tree, rules, judged, ran, linking, known)
+                _judge_suppression(suppression, file, rules, judged, ran, linking, known)
     findings = [*findings, *judged.findings]
     matched = None
     for baseline in options.baselines:
@@ -124,8 +129,13 @@ def sources_of(
     places += [Location(one.fix.path) for one in findings if one.fix and one.fix.path]
     places += [one.finding.location for one in muted]
     places += [one.at for one in muted if one.at]
+    return sources_at({place.path for place in places}, tree)
+
+
+def sources_at(paths: Iterable[str], tree: Tree) -> dict[str, SourceFile]:
+    """The files at some paths, as far as they can be read."""
     sources: dict[str, SourceFile] = {}
-    for path in {place.path for place in places}:
+    for path in paths:
         try:
             sources[path] = tree.source(path)
         except Broken:
@@ -257,16 +267,9 @@ def unjudged_files(jobs: Sequence[Job], verdicts: Sequence[Verdict]) -> frozense
     return frozenset(paths)
 
 
-def _shown_text(path: str, tree: Tree) -> str:
-    try:
-        return tree.source(path).shown_text
-    except Broken:
-        return ""
-
-
 def _judge_suppression(
     suppression: SuppressionUnit,
-    tree: Tree,
+    file: SourceFile,
     rules: Rules,
     verdict: Verdict,
     ran: bool,
@@ -278,7 +281,7 @@ def _judge_suppression(
     path = suppression.location.path
     unit = with_verdict(
         suppression,
-        tree.source(path),
+        file,
         rules.config,
         programs_ran=ran,
         linking=linking,
