@@ -295,24 +295,28 @@ def _give_way(findings: Sequence[Finding]) -> list[Finding]:
     """Findings of rules that give way hand their related places to the finding they yield to."""
     from iachygiene.rule import brief
 
-    kept = list(findings)
-    for finding in findings:
+    kept: list[Finding | None] = list(findings)
+    in_file: dict[str, list[int]] = {}
+    for index, finding in enumerate(findings):
+        in_file.setdefault(finding.location.path, []).append(index)
+    for place, finding in enumerate(findings):
         rule = brief(finding.rule)
         if not rule.gives_way_to:
             continue
-        for index, other in enumerate(kept):
-            if other.rule in rule.gives_way_to and _are_one(finding, other, bool(rule.needs)):
+        for index in in_file[finding.location.path]:
+            other = kept[index]
+            if other is None or other.rule not in rule.gives_way_to:
+                continue
+            if _are_one(finding, other, bool(rule.needs)):
                 kept[index] = other._replace(related=(*other.related, *finding.related))
-                kept.remove(finding)
+                kept[place] = None
                 break
-    return kept
+    return [one for one in kept if one is not None]
 
 
 def _are_one(finding: Finding, other: Finding, by_program: bool) -> bool:
-    """Whether both tell of one thing: of one object, or for a program's of one place."""
+    """Whether two of one file tell of one thing: an object, or for a program's a place."""
     here, there = finding.location, other.location
-    if here.path != there.path:
-        return False
     if by_program:
         return here.span.start < there.span.end and there.span.start < here.span.end
     return finding.object == other.object
