@@ -200,6 +200,7 @@ def index(root: str, listing: Listing, config: Config, tree: Tree) -> tuple[List
         before = committed
     changed = {path for path, blob in blobs.items() if before.get(path) != blob}
     deleted = before.keys() - blobs.keys() - unmerged
+    changed |= unmerged
     seen = {path: blob for path, blob in blobs.items() if _matters(path, config)}
     other = {path: blob for path, blob in seen.items() if not _is(blob, path, tree)}
     contents = stored.Stored(root, other)

@@ -289,9 +289,19 @@ def _gitignore(root: str, path: str) -> Any:
 
     try:
         with open(os.path.join(root, path), encoding="utf-8", errors="replace") as lines:
-            return GitIgnoreSpec.from_lines(islice(lines, 10_000))
+            return GitIgnoreSpec.from_lines(filter(_is_quick, islice(lines, 10_000)))
     except OSError:
         return GitIgnoreSpec.from_lines(())
+
+
+def _is_quick(pattern: str) -> bool:
+    """Whether a pattern is matched in bounded time: each star in a row multiplies it.
+
+    One that is not ignores nothing, so that more is looked at rather than less.
+    """
+    segments = pattern.rstrip().split("/")
+    stars = [re.sub(r"\*+", "*", segment).count("*") for segment in segments]
+    return max(stars) <= 3 and segments.count("**") <= 3
 
 
 def _ignored(path: str, specs: tuple[Any, ...]) -> bool:

@@ -282,8 +282,10 @@ def _judge_tree(
     for trouble in (*listing.refused, *found.troubles):
         if options.focus.holds(trouble.location.path):
             report_trouble(trouble, tree, rules, verdict)
-    if options.focus == Focus():
-        verdict.unchecked.extend(listing.notes)
+    whole = options.focus == Focus()
+    verdict.unchecked.extend(
+        note for note in listing.notes if whole or note.what in options.focus.files
+    )
     return verdict
 
 

@@ -177,7 +177,7 @@ class Tree:
         if self.stored is not None and path in self.stored:
             data = self.stored.read(path)
             if data is None:
-                raise Broken(Trouble("unreadable", Location(path), "git does not hold it here"))
+                raise Broken(Trouble("unfetched", Location(path), "git does not hold it here"))
             return data
         if self.closed:
             raise Broken(Trouble("vanished", Location(path), "no such file"))

@@ -87,6 +87,8 @@ def apply(findings: Iterable[Finding], tree: Tree, *, unsafe: bool = False) -> f
     for path, fixes in by_path.items():
         try:
             file = SourceFile(path, tree.judged(path))
+            if _is_generated(file):
+                continue
             after = fixed(file, fixes)
         except Broken:
             continue
@@ -126,6 +128,16 @@ def may_be_written(path: str, tree: Tree) -> bool:
     if not _NEVER_WRITTEN.isdisjoint(path.split("/")):
         return False
     return not os.path.islink(tree.absolute(path))
+
+
+def _is_generated(file: SourceFile) -> bool:
+    """Whether a program says at the top of a file that the file is its own."""
+    top = file.text[:2000].splitlines()[:10]
+    return any(
+        "@generated" in line or ("Code generated " in line and "DO NOT EDIT" in line)
+        for line in top
+        if line.lstrip().startswith(("#", "//", "/*", "*"))
+    )
 
 
 def unified_diff(tree: Tree) -> Iterator[str]:
@@ -235,7 +247,7 @@ def _beside(target: str, mode: int) -> tuple[int, str]:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         os.fchmod(descriptor, mode)
-    except OSError:
+    except BaseException:
         os.close(descriptor)
         os.unlink(path)
         raise

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 MAX_FINDINGS = 500
 """Findings of one rule in one file; more are one finding that counts the rest."""
+_NOT_JUDGED = {"outside": "link", "lfs": "lfs", "unfetched": "unfetched"}
+"""The troubles that are no defect of a file, and the words for why it is not checked."""
 
 
 class Verdict(NamedTuple):
@@ -216,10 +218,8 @@ def report_unfinished(job: Job, message: str, tree: Tree, rules: Rules, verdict:
 def report_trouble(trouble: Trouble, tree: Tree, rules: Rules, verdict: Verdict) -> None:
     """Turn a trouble into the finding of its toolkit rule, or into something not checked."""
     path = trouble.location.path
-    if trouble.kind == "outside":
-        verdict.unchecked.append(Unchecked(path, "link", trouble.message))
-    elif trouble.kind == "lfs":
-        verdict.unchecked.append(Unchecked(path, "lfs", trouble.message))
+    if trouble.kind in _NOT_JUDGED:
+        verdict.unchecked.append(Unchecked(path, _NOT_JUDGED[trouble.kind], trouble.message))
     elif trouble.kind != "vanished" or path in tree.explicit:
         load_language(LANGUAGES["HYG"])
         for rule in rules.of("toolkit").get(Trouble, ()):

@@ -129,7 +129,7 @@ class Trouble(NamedTuple):
     """A file that cannot be judged, or only in part; the toolkit rules report it.
 
     `kind` is one of "syntax", "unreadable", "undecodable", "over-limit", "conflict". Those
-    called "vanished", "outside" and "lfs" are no findings of their own.
+    called "vanished", "outside", "lfs" and "unfetched" are no findings of their own.
     """
 
     kind: str

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 _INCOMPLETE = frozenset(("timed-out", "crashed", "garbage"))
 _ABSENT = frozenset(("missing", "too-old"))
-_UNREAD = frozenset(("template", "size", "lfs"))
+_UNREAD = frozenset(("template", "size", "lfs", "unfetched"))
 """Why a file, though it belongs to the project, says nothing of it."""
-_ASKED = frozenset(("timeout", "unmerged"))
+_ASKED = frozenset(("timeout", "unmerged", "unfetched"))
 """Why something was not checked that the user asked for."""
 
 
@@ -72,20 +72,25 @@ def settle(
         if comments:
             from iachygiene.suppress import suppress
 
+            paths = {comment.location.path for comment in comments}
+            texts = sources_at(paths, tree)
             findings, by_comment, suppressions = suppress(
                 findings,
                 comments,
                 today=options.today,
                 require_reason=config.require_reason,
                 peers=config.peers,
-                text_of=lambda path: _shown_text(path, tree),
+                text_of=lambda path: texts[path].shown_text if path in texts else "",
             )
             muted += by_comment
             ran = programs.ran and not tree.overlay
             linking = not options.kinds
             for suppression in suppressions:
+                if suppression.location.path not in texts:
+                    continue  # it has vanished since
+                file = texts[suppression.location.path]
                 known = suppression.location.path not in unjudged
-                _judge_suppression(suppression, tree, rules, judged, ran, linking, known)
+                _judge_suppression(suppression, file, rules, judged, ran, linking, known)
     findings = [*findings, *judged.findings]
     matched = None
     for baseline in options.baselines:
@@ -124,8 +129,13 @@ def sources_of(
     places += [Location(one.fix.path) for one in findings if one.fix and one.fix.path]
     places += [one.finding.location for one in muted]
     places += [one.at for one in muted if one.at]
+    return sources_at({place.path for place in places}, tree)
+
+
+def sources_at(paths: Iterable[str], tree: Tree) -> dict[str, SourceFile]:
+    """The files at some paths, as far as they can be read."""
     sources: dict[str, SourceFile] = {}
-    for path in {place.path for place in places}:
+    for path in paths:
         try:
             sources[path] = tree.source(path)
         except Broken:
@@ -257,16 +267,9 @@ def unjudged_files(jobs: Sequence[Job], verdicts: Sequence[Verdict]) -> frozense
     return frozenset(paths)
 
 
-def _shown_text(path: str, tree: Tree) -> str:
-    try:
-        return tree.source(path).shown_text
-    except Broken:
-        return ""
-
-
 def _judge_suppression(
     suppression: SuppressionUnit,
-    tree: Tree,
+    file: SourceFile,
     rules: Rules,
     verdict: Verdict,
     ran: bool,
@@ -278,7 +281,7 @@ def _judge_suppression(
     path = suppression.location.path
     unit = with_verdict(
         suppression,
-        tree.source(path),
+        file,
         rules.config,
         programs_ran=ran,
         linking=linking,
@@ -292,24 +295,28 @@ def _give_way(findings: Sequence[Finding]) -> list[Finding]:
     """Findings of rules that give way hand their related places to the finding they yield to."""
     from iachygiene.rule import brief
 
-    kept = list(findings)
-    for finding in findings:
+    kept: list[Finding | None] = list(findings)
+    in_file: dict[str, list[int]] = {}
+    for index, finding in enumerate(findings):
+        in_file.setdefault(finding.location.path, []).append(index)
+    for place, finding in enumerate(findings):
         rule = brief(finding.rule)
         if not rule.gives_way_to:
             continue
-        for index, other in enumerate(kept):
-            if other.rule in rule.gives_way_to and _are_one(finding, other, bool(rule.needs)):
+        for index in in_file[finding.location.path]:
+            other = kept[index]
+            if other is None or other.rule not in rule.gives_way_to:
+                continue
+            if _are_one(finding, other, bool(rule.needs)):
                 kept[index] = other._replace(related=(*other.related, *finding.related))
-                kept.remove(finding)
+                kept[place] = None
                 break
-    return kept
+    return [one for one in kept if one is not None]
 
 
 def _are_one(finding: Finding, other: Finding, by_program: bool) -> bool:
-    """Whether both tell of one thing: of one object, or for a program's of one place."""
+    """Whether two of one file tell of one thing: an object, or for a program's a place."""
     here, there = finding.location, other.location
-    if here.path != there.path:
-        return False
     if by_program:
         return here.span.start < there.span.end and there.span.start < here.span.end
     return finding.object == other.object

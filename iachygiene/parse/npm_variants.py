@@ -182,8 +182,10 @@ def overruled(package: NpmPackage) -> list[tuple[Variant, Location]]:
     if not _affordable(package, sum(entry.text.startswith("!") for entry in entries)):
         return found
     for entry in entries:
+        if not entry.text.startswith("!"):
+            continue
         later = [one for one in entries[entry.number + 1 :] if not one.text.startswith("!")]
-        if not entry.text.startswith("!") or not later:
+        if not later:
             continue
         order = [one for one in entries if one is not entry] + [entry]
         files = lost(package, _with_entries(package, [one.text for one in order]))
