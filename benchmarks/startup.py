@@ -24,6 +24,7 @@ COMMITTED = {
     "k8s/web.yaml": SHOP / "k8s" / "web.yaml",
 }
 BESIDE = {
+    **{f"k8s/{path.name}": path for path in sorted((SHOP / "k8s").glob("*.yaml"))},
     "web/requirements.txt": SHOP / "catalog" / "requirements.txt",
     "web/.dockerignore": SHOP / "catalog" / ".dockerignore",
     "web/catalog/main.py": SHOP / "catalog" / "catalog" / "main.py",
@@ -45,6 +46,11 @@ CASES = (
         "commit of a .tf, a Dockerfile and a manifest",
         ("-m", "iachygiene.hooks.iachygiene", "--engine", "builtin", *COMMITTED),
         9.0,
+    ),
+    Case(
+        "the same, nothing remembered",
+        ("-m", "iachygiene.hooks.iachygiene", "--engine", "builtin", "--no-cache", *COMMITTED),
+        None,
     ),
 )
 
