@@ -147,21 +147,32 @@ class Validation:
 
 
 class Attribute:
-    """An argument of a block. `location` is that of its value, `whole` of the argument.
+    """An argument of a block; `node` is its expression, or in a JSON file its JSON value."""
 
-    `node` is the value's expression, or in a JSON file its JSON value.
-    """
-
-    __slots__ = ("location", "name", "node", "text", "whole")
+    __slots__ = ("_source", "_start", "name", "node")
 
     def __init__(
-        self, name: str, text: str, location: Location, whole: Location, node: hcl.Expression | Json
+        self, name: str, start: int, node: hcl.Expression | Json, source: SourceFile
     ) -> None:
         self.name = name
-        self.text = text
-        self.location = location
-        self.whole = whole
         self.node = node
+        self._start = start
+        self._source = source
+
+    @property
+    def text(self) -> str:
+        """The value as it is written."""
+        return self._source.text[self.node.start : self.node.end]
+
+    @property
+    def location(self) -> Location:
+        """Where the value stands."""
+        return Location(self._source.path, Span(self.node.start, self.node.end))
+
+    @property
+    def whole(self) -> Location:
+        """Where the argument stands, from its name to the end of its value."""
+        return Location(self._source.path, Span(self._start, self.node.end))
 
     @property
     def constant(self) -> Any:
@@ -406,15 +417,10 @@ def _attributes(node: hcl.Block | Json, source: SourceFile) -> Iterator[tuple[st
 
     if isinstance(node, Json):
         for key, value in node.members:
-            text = source.text[value.start : value.end]
-            whole = Location(source.path, Span(key.start, value.end))
-            yield key.value, Attribute(key.value, text, value.location, whole, value)
+            yield key.value, Attribute(key.value, key.start, value, source)
         return
     for name, attribute in node.body.attributes.items():
-        expression = attribute.expr
-        place = Location(source.path, Span(expression.start, expression.end))
-        whole = Location(source.path, Span(attribute.start, attribute.end))
-        yield name, Attribute(name, source.text[slice(*place.span)], place, whole, expression)
+        yield name, Attribute(name, attribute.start, attribute.expr, source)
 
 
 def _blocks(node: hcl.Body | hcl.Block | Json, source: SourceFile, type: str) -> Iterator[Block]:

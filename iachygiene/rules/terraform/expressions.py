@@ -256,8 +256,7 @@ def _key(module: TerraformModule, file: SourceFile, key: hcl.Expression) -> str 
         if inner is None:
             break
         key = inner
-    where = place(file, key)
-    value = module.constant(Attribute("", "", where, where, key))
+    value = module.constant(Attribute("", key.start, key, file))
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):

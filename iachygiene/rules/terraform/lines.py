@@ -9,7 +9,7 @@ from iachygiene.model import Edit, Findings, Fix, Location, Severity, Span, at
 from iachygiene.parse.terraform import TerraformFile
 from iachygiene.rule import rule
 
-_MAYBE_BLANK = re.compile(r"\n[ \t\r]*\n[ \t\r]*\n|\A[ \t\r]*\n[ \t\r]*\n")
+_MAYBE_BLANK = re.compile(r"\n[ \t\r]*\n[ \t\r]*\n")
 _BLANK_LINES = re.compile(rf"(?:\A|(?<=[{scan.NEWLINE}{scan.LINE_COMMENT}])){scan.NEWLINE}{{2,}}")
 
 
@@ -88,7 +88,7 @@ def consecutive_blank_lines(file: TerraformFile) -> Findings:
         two */
     """
     text = file.source.text
-    if not _MAYBE_BLANK.search(text):
+    if not _MAYBE_BLANK.search("\n" + text):
         return
     tokens = scan.scan(text)
     for run in _BLANK_LINES.finditer(tokens.kinds):

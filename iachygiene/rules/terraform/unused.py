@@ -302,9 +302,12 @@ def _uses(module: TerraformModule) -> set[_Path]:
     own = _variables(module)
     for file, reference in nodes(module, hcl.Reference):
         path = reference.path
-        start, end = own.get((file.path, *path[1:2]), (0, 0)) if path[0] == "var" else (0, 0)
-        if not start <= reference.start < end:
-            found |= {path[:2], path[:3]}
+        if path[0] == "var":
+            start, end = own.get((file.path, *path[1:2]), (0, 0))
+            if start <= reference.start < end:
+                continue
+        found.add(path[:2])
+        found.add(path[:3])
     for _, template in nodes(module, hcl.Template):
         # What has to be a reference today was a text before Terraform 0.12.
         if template.text and "." in template.text and template.text[:4] != "var.":
