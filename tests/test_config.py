@@ -66,6 +66,7 @@ ALL = (PINS, ROOT, RARE, HOST, PORT, CHART, SYNTAX)
 @pytest.fixture(autouse=True)
 def _registry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_RULES", {rule.code: rule for rule in ALL})
+    monkeypatch.setattr(registry, "_BRIEFS", {})
     monkeypatch.setattr(registry, "_LOADED", set(LANGUAGES.values()))
 
 

@@ -29,6 +29,7 @@ def _rules(monkeypatch: pytest.MonkeyPatch) -> None:
             gives_way_to=(),
         )
         monkeypatch.setitem(registry._RULES, code, rule)
+        monkeypatch.setattr(registry, "_BRIEFS", {})
 
 
 def of(

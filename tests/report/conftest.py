@@ -110,6 +110,7 @@ def _rules(monkeypatch: pytest.MonkeyPatch) -> None:
     for rule in RULES:
         monkeypatch.setitem(registry._RULES, rule.code, rule)
         monkeypatch.delitem(registry._DOCUMENTS, rule.code, raising=False)
+        monkeypatch.setattr(registry, "_BRIEFS", {})
 
 
 @pytest.fixture
