@@ -6,7 +6,8 @@ https://developer.hashicorp.com/terraform/language/expressions/type-constraints
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from iachygiene import hcl
@@ -117,9 +118,26 @@ class Reader:
         return type, True
 
 
+class Reading(NamedTuple):
+    """A type with what its reader found."""
+
+    type: Type
+    problems: Sequence[Wrong]
+    defaults: Sequence[tuple[str, hcl.Expression, Type]]
+
+
+# Several rules ask for the types of a module, one rule after the other.
+@lru_cache(maxsize=1000)
+def reading(node: hcl.Expression) -> Reading:
+    """A whole constraint read once."""
+    reader = Reader()
+    type = reader.constraint(node)
+    return Reading(type, reader.problems, reader.defaults)
+
+
 def read_type(node: hcl.Expression) -> Type:
     """The type that a constraint stands for, "any" where it is wrong."""
-    return Reader().constraint(node)
+    return reading(node).type
 
 
 def mismatch(node: hcl.Node, type: Type) -> Wrong | None:

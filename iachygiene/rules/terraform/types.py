@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from iachygiene import hcl
 from iachygiene.model import Finding, Findings, Location, Severity, SourceFile, Span, at
 from iachygiene.parse.terraform import TerraformModule
-from iachygiene.parse.terraform_types import ANY, Reader, Wrong, mismatch, read_type
+from iachygiene.parse.terraform_types import ANY, Reading, Wrong, mismatch, read_type, reading
 from iachygiene.rule import rule
 from iachygiene.rules.terraform.scopes import file_blocks
 
@@ -61,9 +61,7 @@ def invalid_type_constraint(module: TerraformModule) -> Findings:
         }
     """
     for source, block, node in _types(module):
-        reader = Reader()
-        reader.constraint(node)
-        for wrong in reader.problems:
+        for wrong in reading(node).problems:
             place = Location(source.path, Span(wrong.node.start, wrong.node.end))
             yield at(place, wrong.message, object=_object(block))
 
@@ -131,24 +129,23 @@ def mistyped_default(module: TerraformModule) -> Findings:
         about = _object(block)
         given = block.body.attributes
         if block.type == "output" and "type" in given and "value" in given:
-            reader = Reader()
-            wrong = mismatch(given["value"].expr, reader.constraint(given["type"].expr))
-            if wrong and not reader.problems:
+            found = reading(given["type"].expr)
+            wrong = mismatch(given["value"].expr, found.type)
+            if wrong and not found.problems:
                 yield _mistyped(source, given["value"].expr, wrong, about)
         if block.type != "variable":
             continue
-        reader = Reader()
-        type = reader.constraint(given["type"].expr) if "type" in given else ANY
-        if not reader.problems and "default" in given:
+        found = reading(given["type"].expr) if "type" in given else Reading(ANY, (), ())
+        if not found.problems and "default" in given:
             default = given["default"].expr
-            wrong = mismatch(default, type)
+            wrong = mismatch(default, found.type)
             if wrong:
                 yield _mistyped(source, default, wrong, about)
             nullable = hcl.literal(given["nullable"].expr) if "nullable" in given else None
             if hcl.literal(default) is None and nullable is False:
                 message = "the default is null, but the variable is not nullable"
                 yield at(_place(source, default), message, object=about)
-        for name, default, inner in reader.defaults:
+        for name, default, inner in found.defaults:
             wrong = mismatch(default, inner)
             if wrong:
                 message = f'default of attribute "{name}": {wrong.message}'
