@@ -69,7 +69,16 @@ class _Packer(Packer):
         self.walks.append(walk)
         self.bundle(manifest, {})
         members = tuple(_members(self.tree, self.directory))
-        return Listing(self.directory, 11, manifest, above, members, self.walks, "pnpm")
+        listing = Listing(self.directory, 11, manifest, above, members, self.walks, "pnpm")
+        if above is not None and not any(map(_is_licence, listing.files)):
+            # A member without a licence gets that of its workspace.
+            found = {
+                name: posixpath.join(above, name)
+                for name, kind in self.tree.listdir(above)
+                if kind == "file" and _is_licence(name)
+            }
+            listing.files = dict(sorted({**listing.files, **found}.items()))
+        return listing
 
     def _stands_alone(self, manifest: Json) -> bool:
         """Whether the ignore files above do not reach the package."""
@@ -174,6 +183,13 @@ class _Packer(Packer):
         walk.run()
         self.walks.append(walk)
         return [*keys(manifest, "dependencies"), *keys(manifest, "optionalDependencies")]
+
+
+def _is_licence(path: str) -> bool:
+    return _LICENCE.fullmatch(posixpath.basename(path)) is not None
+
+
+_LICENCE = re.compile(r"licen[sc]e(?:\..+)?", re.IGNORECASE)
 
 
 def _entries(manifest: Json) -> Iterator[tuple[str, str, Json]]:

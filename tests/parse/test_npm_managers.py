@@ -193,6 +193,34 @@ def test_ignore_files_above_reach_members_of_a_pnpm_workspace(
     assert found.workspace == ""
 
 
+@pytest.mark.parametrize(
+    ("own", "answer"),
+    [
+        ("", "LICENSE licence.md"),
+        ("LICENSE-MIT", "LICENSE LICENSE-MIT licence.md"),
+        ("License.txt", "License.txt"),
+        ("src/license.js", "src/license.js"),
+    ],
+)
+def test_a_member_without_licence_gets_that_of_its_pnpm_workspace(
+    tmp_path: Path, own: str, answer: str
+) -> None:
+    manifest = {"name": "y", "version": "1.0.0"}
+    files = {
+        "pnpm-workspace.yaml": "packages: ['packages/*']\n",
+        "packages/y/package.json": json.dumps(manifest),
+        "other/package.json": json.dumps(manifest),
+        **empty(f"LICENSE licence.md LICENSE-MIT packages/y/{own or 'package.json'}"),
+    }
+    files["packages/y/package.json"] = json.dumps(manifest)
+    write(tmp_path, {"packageManager": PNPM}, files)
+    found = packed_files(Tree(str(tmp_path)), "packages/y").files
+    assert " ".join(name for name in found if name != "package.json") == answer
+    assert not own or own not in found or found[own] == f"packages/y/{own}"
+    other = packed_files(Tree(str(tmp_path)), "other").files
+    assert list(other) == ["package.json"]
+
+
 def test_members_without_a_pnpm_workspace_file_get_no_rules_from_above(tmp_path: Path) -> None:
     manifest = {"packageManager": PNPM, "workspaces": ["packages/*"]}
     write(tmp_path, manifest, {**MEMBER, ".gitignore": "dist\n"})
