@@ -278,6 +278,7 @@ _WITHOUT_RULE: Mapping[str, str] = {
     "missing": "there is no such file",
     "other": "neither a file nor a directory",
     "name": "a name with a * never ships",
+    "outside": "a link that leads out of the package never ships",
     "never": "a file of that name never ships",
 }
 

@@ -244,8 +244,9 @@ class Walk:
             path = todo.pop()
             chain = self.chain(path)
             above = [self.packer.folded(name) for name in path.split("/")] if path else []
-            for name, kind in self.packer.tree.listdir(self.disk(path)):
-                kind = self.packer.kind_of(name, kind)
+            disk = self.disk(path)
+            for name, kind in self.packer.tree.listdir(disk):
+                kind = self.packer.kind_of(disk, name, kind)
                 if kind not in ("file", "dir"):
                     continue
                 inner = f"{path}/{name}" if path else name
@@ -290,7 +291,7 @@ class Walk:
         for depth, name in enumerate(names):
             above, here = "/".join(names[:depth]), "/".join(names[: depth + 1])
             kind = dict(self.packer.tree.listdir(self.disk(above))).get(name, "missing")
-            kind = self.packer.kind_of(name, kind)
+            kind = self.packer.kind_of(self.disk(above), name, kind)
             folded = [self.packer.folded(one) for one in names[: depth + 1]]
             chain = self.chain(above)
             included, rule = _verdict(chain, folded, partial=kind == "dir")
@@ -449,8 +450,9 @@ class Packer:
 
     # What other package managers do otherwise, see npm_pnpm.py.
 
-    def kind_of(self, name: str, kind: str) -> str:
+    def kind_of(self, directory: str, name: str, kind: str) -> str:
         """What an entry of a directory counts as: only "file" and "dir" can ship."""
+        del directory
         return "name" if "*" in name else kind
 
     def folded(self, name: str) -> str:

@@ -69,7 +69,16 @@ class _Packer(Packer):
         self.walks.append(walk)
         self.bundle(manifest, {})
         members = tuple(_members(self.tree, self.directory))
-        return Listing(self.directory, 11, manifest, above, members, self.walks, "pnpm")
+        listing = Listing(self.directory, 11, manifest, above, members, self.walks, "pnpm")
+        if above is not None and not any(map(_is_licence, listing.files)):
+            # A member without a licence gets that of its workspace.
+            found = {
+                name: posixpath.join(above, name)
+                for name, kind in self.tree.listdir(above)
+                if kind == "file" and _is_licence(name)
+            }
+            listing.files = dict(sorted({**listing.files, **found}.items()))
+        return listing
 
     def _stands_alone(self, manifest: Json) -> bool:
         """Whether the ignore files above do not reach the package."""
@@ -77,11 +86,15 @@ class _Packer(Packer):
         files = manifest.get("files")
         return ".npmignore" in own or (files is not None and files.kind == "array")
 
-    def kind_of(self, name: str, kind: str) -> str:
-        # Links ship, as what they lead to, and so do names with a star. `.npmrc` never does.
+    def kind_of(self, directory: str, name: str, kind: str) -> str:
+        # Links ship that stay within the package, and names with a star; `.npmrc` never does.
         if name == ".npmrc":
             return "never"
-        return "file" if kind == "link" else kind
+        if kind != "link":
+            return kind
+        real = self.tree.real_path(posixpath.join(directory, name))
+        inside = real is not None and (real + "/").startswith(self.directory + "/")
+        return "file" if inside or (real is not None and not self.directory) else "outside"
 
     def folded(self, name: str) -> str:
         # What is built in minds letter case: a name that differs in case alone is none of it.
@@ -176,6 +189,13 @@ class _Packer(Packer):
         return [*keys(manifest, "dependencies"), *keys(manifest, "optionalDependencies")]
 
 
+def _is_licence(path: str) -> bool:
+    return _LICENCE.fullmatch(posixpath.basename(path)) is not None
+
+
+_LICENCE = re.compile(r"licen[sc]e(?:\..+)?", re.IGNORECASE)
+
+
 def _entries(manifest: Json) -> Iterator[tuple[str, str, Json]]:
     """The files that ship because a field names them: the field, the path, the node."""
     for field in ("browser", "main"):
@@ -229,4 +249,6 @@ def _patterns(tree: Tree, path: str) -> list[str]:
         return []
     root = documents[0].root if documents else None
     listed = root.sequence("packages") if isinstance(root, yaml.Mapping) else None
-    return [item.text for item in listed.scalars()] if listed is not None else []
+    texts = [item.text for item in listed.scalars()] if listed is not None else []
+    # `x/**` means x as well.
+    return [one for text in texts for one in (text, text.removesuffix("/**")) if one]

@@ -113,6 +113,16 @@ def test_links_and_odd_names_ship_with_pnpm(tmp_path: Path) -> None:
     assert shipped(tmp_path, PNPM, {}, files) == "a*b a\\b c:d gone l loop"
 
 
+def test_a_link_that_leads_out_of_the_package_stays_with_pnpm(tmp_path: Path) -> None:
+    manifest = {"name": "y", "version": "1.0.0", "packageManager": PNPM}
+    files = {"y/package.json": json.dumps(manifest), "out/a": "", "y/b": "", "y/d": "->../out/a"}
+    more = {"y/e": "->d", "y/f": "->../out", "y/g": "->../nope", "y/h": "->/etc/hostname"}
+    write(tmp_path, {}, {**files, **more, "y/i": "->b", "y/j": "->nope", "y/k": "->../y/b"})
+    found = packed_files(Tree(str(tmp_path)), "y")
+    assert list(found.files) == ["b", "i", "j", "k", "package.json"]
+    assert found.steps("d")[-1].why == "outside"
+
+
 def test_built_in_names_mind_letter_case_in_pnpm(tmp_path: Path) -> None:
     names = "CVS/a cvs/a .git/a .GIT/a Yarn.lock yarn.lock A.ORIG .NPMRC .npmrc lib/.npmrc"
     answer = ".GIT/a .NPMRC Yarn.lock cvs/a"
@@ -191,6 +201,44 @@ def test_ignore_files_above_reach_members_of_a_pnpm_workspace(
     found = packed_files(Tree(str(tmp_path)), "packages/y")
     assert " ".join(name for name in found.files if name != "package.json") == answer
     assert found.workspace == ""
+
+
+@pytest.mark.parametrize(
+    ("own", "answer"),
+    [
+        ("", "LICENSE licence.md"),
+        ("LICENSE-MIT", "LICENSE LICENSE-MIT licence.md"),
+        ("License.txt", "License.txt"),
+        ("src/license.js", "src/license.js"),
+    ],
+)
+def test_a_member_without_licence_gets_that_of_its_pnpm_workspace(
+    tmp_path: Path, own: str, answer: str
+) -> None:
+    manifest = {"name": "y", "version": "1.0.0"}
+    files = {
+        "pnpm-workspace.yaml": "packages: ['packages/*']\n",
+        "packages/y/package.json": json.dumps(manifest),
+        "other/package.json": json.dumps(manifest),
+        **empty(f"LICENSE licence.md LICENSE-MIT packages/y/{own or 'package.json'}"),
+    }
+    files["packages/y/package.json"] = json.dumps(manifest)
+    write(tmp_path, {"packageManager": PNPM}, files)
+    found = packed_files(Tree(str(tmp_path)), "packages/y").files
+    assert " ".join(name for name in found if name != "package.json") == answer
+    assert not own or own not in found or found[own] == f"packages/y/{own}"
+    other = packed_files(Tree(str(tmp_path)), "other").files
+    assert list(other) == ["package.json"]
+
+
+def test_a_pnpm_pattern_with_two_stars_takes_in_the_directory_before_them(tmp_path: Path) -> None:
+    manifest = '{"name": "y", "version": "1.0.0"}'
+    files = {f"{name}/package.json": manifest for name in ("a", "a/b/c", "d")}
+    workspace = {"pnpm-workspace.yaml": "packages:\n  - a/**\n", "LICENSE": ""}
+    write(tmp_path, {"packageManager": PNPM}, {**files, **workspace})
+    tree = Tree(str(tmp_path))
+    found = {name: packed_files(tree, name).workspace for name in ("a", "a/b/c", "d")}
+    assert found == {"a": "", "a/b/c": "", "d": None}
 
 
 def test_members_without_a_pnpm_workspace_file_get_no_rules_from_above(tmp_path: Path) -> None:
