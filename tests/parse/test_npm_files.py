@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import pytest
@@ -395,7 +395,7 @@ def test_what_no_rule_decides_says_why(tmp_path: Path, path: str, why: str) -> N
 def test_a_package_of_ten_thousand_files_is_listed_quickly(tmp_path: Path) -> None:
     files = {f"src/d{n % 100}/e{n % 10}/file{n}.js": "" for n in range(10_000)}
     listing(tmp_path, {}, files)
-    started = perf_counter()
+    started = process_time()
     found = npm_files(Tree(str(tmp_path)), "")
     assert len(found.files) == 10_001
-    assert perf_counter() - started < 5
+    assert process_time() - started < 5

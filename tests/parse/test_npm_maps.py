@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -160,7 +160,7 @@ def test_a_reference_lies_in_its_file(parts: list[str]) -> None:
 
 
 def test_references_of_long_files_are_found_in_linear_time() -> None:
-    started = perf_counter()
+    started = process_time()
     for data in (
         b"x" * 20_000_000 + b"\n//# sourceMappingURL=a.map",
         b"sourceMappingURL=" * 500_000,
@@ -168,7 +168,7 @@ def test_references_of_long_files_are_found_in_linear_time() -> None:
         b"//# sourceMappingURL=data:," + b"a" * 20_000_000,
     ):
         find_reference(data)
-    assert perf_counter() - started < 5
+    assert process_time() - started < 5
 
 
 @pytest.mark.parametrize(

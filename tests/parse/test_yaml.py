@@ -315,12 +315,12 @@ def test_chain_of_merges_ends_at_the_limit_and_not_in_the_stack() -> None:
     "text", ["[" * 100_000, "{a: " * 50_000, "- " * 50_000, "? " * 50_000, "[[" * 500_000]
 )
 def test_deep_nesting_is_over_the_limit_at_its_place(text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     trouble = read(text).trouble
     assert trouble is not None
     assert trouble.kind == "over-limit"
     assert trouble.location.span.start <= 1000
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_nesting_up_to_the_limit_is_fine() -> None:
