@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 FORMAT = "terraform fmt"
 FORMAT_RULES = frozenset(("TF001", "TF002"))
-_VALIDATE_RULES = frozenset(("TF501", "TF502"))
+VALIDATE_RULES = frozenset(("TF501", "TF502"))
 _SCRIPT_RULES = frozenset(("DF6001",))
 _RULES = {FORMAT: FORMAT_RULES, "shellcheck": _SCRIPT_RULES}
 REPLACED_RULES = FORMAT_RULES | _SCRIPT_RULES
 """What a program said of the text of a file, which no longer holds once that is changed."""
-CODES = FORMAT_RULES | _VALIDATE_RULES | _SCRIPT_RULES
+CODES = FORMAT_RULES | VALIDATE_RULES | _SCRIPT_RULES
 """The rules that decide which programs are started."""
 
 
@@ -60,7 +60,7 @@ class Programs:
         if self.config.wants_language("kubernetes"):
             self._rendering.start([job for job in jobs if job.kind == "kubernetes"])
         for kind, codes, start in (
-            ("terraform", FORMAT_RULES | _VALIDATE_RULES, self._terraform),
+            ("terraform", FORMAT_RULES | VALIDATE_RULES, self._terraform),
             ("dockerfile", _SCRIPT_RULES, self._shellcheck),
         ):
             mine = [job for job in jobs if job.kind == kind]
@@ -69,12 +69,12 @@ class Programs:
                 start(mine, enabled)
 
     def _terraform(self, jobs: Sequence[Job], enabled: AbstractSet[str]) -> None:
-        wanted = enabled & _VALIDATE_RULES
+        wanted = enabled & VALIDATE_RULES
         if self.engine != "builtin":
             wanted |= enabled & FORMAT_RULES
         if not wanted:
             return
-        required = bool(self.required & _VALIDATE_RULES)
+        required = bool(self.required & VALIDATE_RULES)
         asked = {
             **self._asked("terraform", required),
             "engine": self.engine,
@@ -167,7 +167,7 @@ class Programs:
             said.append(ToolStatus("built-in", FORMAT, "ok", __version__, units=formatted))
         for index, status in enumerate(said):
             if status.status in ("ok", "findings") and status.name not in RENDERERS:
-                rules = _RULES.get(status.check, _VALIDATE_RULES)
+                rules = _RULES.get(status.check, VALIDATE_RULES)
                 word = "ok" if reported.isdisjoint(rules) else "findings"
                 said[index] = status._replace(status=word)
         return sorted(said, key=lambda status: status.check)

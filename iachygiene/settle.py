@@ -60,7 +60,9 @@ def settle(
     config = rules.config
     project = _judge_project([*verdicts, *linked], rules, _templates(found, tree))
     findings = [finding for verdict in (*verdicts, project) for finding in verdict.findings]
-    if programs.ran:
+    from iachygiene.programs import VALIDATE_RULES
+
+    if any(one.rule in VALIDATE_RULES for one in findings):
         from iachygiene.wrap.known import without_known
 
         findings = without_known(findings, tree)
@@ -307,19 +309,11 @@ def _give_way(findings: Sequence[Finding]) -> list[Finding]:
             other = kept[index]
             if other is None or other.rule not in rule.gives_way_to:
                 continue
-            if _are_one(finding, other, bool(rule.needs)):
+            if finding.object == other.object:
                 kept[index] = other._replace(related=(*other.related, *finding.related))
                 kept[place] = None
                 break
     return [one for one in kept if one is not None]
-
-
-def _are_one(finding: Finding, other: Finding, by_program: bool) -> bool:
-    """Whether two of one file tell of one thing: an object, or for a program's a place."""
-    here, there = finding.location, other.location
-    if by_program:
-        return here.span.start < there.span.end and there.span.start < here.span.end
-    return finding.object == other.object
 
 
 def _shown(finding: Finding, config: Config, options: Options) -> bool:

@@ -11,11 +11,11 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from iachygiene.model import WHOLE_FILE, Broken, Finding
+from iachygiene.programs import VALIDATE_RULES
 
 if TYPE_CHECKING:
     from iachygiene.files import Tree
 
-SAID = frozenset(("TF501", "TF502"))
 _HEADED = {
     "Missing": ("TF401", "TF403", "TF428", "TF430", "TF431"),
     "Unsupported": ("TF402", "TF428", "TF431"),
@@ -38,12 +38,10 @@ _PLACELESS = {
 
 def without_known(findings: list[Finding], tree: Tree) -> list[Finding]:
     """The findings without those of the program that a static rule has as well."""
-    if not any(one.rule in SAID for one in findings):
-        return findings
     static: dict[tuple[str, int], list[Finding]] = defaultdict(list)
     directories: set[tuple[str, str]] = set()
     lines = _Lines(tree)
-    said_in = {one.location.path for one in findings if one.rule in SAID}
+    said_in = {one.location.path for one in findings if one.rule in VALIDATE_RULES}
     for one in findings:
         if one.rule.startswith(("TF4", "TF307")):
             directories.add((os.path.dirname(one.location.path), one.rule))
@@ -51,14 +49,19 @@ def without_known(findings: list[Finding], tree: Tree) -> list[Finding]:
                 static[one.location.path, lines.line(one)].append(one)
     kept = []
     for one in findings:
-        if one.rule in SAID:
+        if one.rule in VALIDATE_RULES:
             if _is_placeless(one, directories):
                 continue
             here = static.get((one.location.path, lines.line(one)), ())
-            if any(_same(one, other) for other in here):
+            if any(_weighs(other) >= _weighs(one) and _same(one, other) for other in here):
                 continue
         kept.append(one)
     return kept
+
+
+def _weighs(finding: Finding) -> int:
+    """An error of the program is not given up for a static warning."""
+    return finding.severity or 0
 
 
 def _is_placeless(said: Finding, directories: set[tuple[str, str]]) -> bool:

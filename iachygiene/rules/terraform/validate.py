@@ -8,11 +8,8 @@ from iachygiene.model import Finding, Findings, Severity, at
 from iachygiene.parse.terraform import Validation
 from iachygiene.rule import rule
 
-_STATIC = (*(f"TF{number}" for number in range(401, 440)), "TF307")
-"""Rules that find without the program what it would say, too."""
 
-
-@rule("TF501", Validation, Severity.ERROR, needs="terraform", gives_way_to=_STATIC)
+@rule("TF501", Validation, Severity.ERROR, needs="terraform")
 def validation_error(validation: Validation) -> Findings:
     """`terraform validate` refuses the configuration.
 
@@ -55,7 +52,7 @@ def validation_error(validation: Validation) -> Findings:
     yield from _said(validation, "error")
 
 
-@rule("TF502", Validation, Severity.WARNING, needs="terraform", gives_way_to=_STATIC)
+@rule("TF502", Validation, Severity.WARNING, needs="terraform")
 def validation_warning(validation: Validation) -> Findings:
     """`terraform validate` accepts the configuration with a warning.
 
