@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any
 from iachygiene import __version__
 from iachygiene.model import Broken, Job
 from iachygiene.rule import brief, remember
-from iachygiene.trace import Signature, digest, is_settled, listing_digest, signature
+from iachygiene.trace import Signature, Trace, digest, is_settled, listing_digest, signature
 
 if TYPE_CHECKING:
     from iachygiene.files import Tree
     from iachygiene.judge import Verdict
 
-SCHEMA = 2
+SCHEMA = 3
 MAX_TOTAL = 500 * 1024 * 1024
 """Bytes of all files in the folder; the oldest go first."""
 _DAY = 86_400
@@ -78,6 +78,7 @@ class Cache:
         self._head = f"iachygiene {__version__} {SCHEMA} {_code()}"
         self._rows: dict[str, Row] = {}
         self._kinds: dict[str, Row] = {}
+        self._told: dict[str, Row] = {}
         self._codes: set[str] = set()
         self._tables: dict[int, tuple[Mapping[str, Any], str]] = {}
         self._stats: dict[str, Signature | None] = {}
@@ -94,7 +95,7 @@ class Cache:
         if head.decode("ascii", "replace") != f"{self._head} {digest(body)}":
             return
         try:
-            rows, self._kinds, briefs = json.loads(body)
+            rows, self._kinds, self._told, briefs = json.loads(body)
         except (ValueError, TypeError):
             return
         remember(briefs)
@@ -115,13 +116,29 @@ class Cache:
             self._kinds[path] = [found, kind, defined[1]]
             self._changed = True
 
+    def told(self, what: str, by: str, tree: Tree) -> str | None:
+        """What a program said of something, as text; None where that is not known to hold.
+
+        `by` is the program and its version. `tree` is that of the thread that asks.
+        """
+        row = self._told.get(what)
+        return row[0] if row and row[2] == by and self._holds(row, tree) else None
+
+    def keep_told(self, what: str, by: str, trace: Trace, text: str) -> None:
+        """Remember what a program said, where it may be kept; `trace` is what it looked at."""
+        from iachygiene.report.mask import masked
+
+        if trace.whole and masked(text) == text:
+            self._told[what] = [text, trace.dump(), by]
+            self._changed = True
+
     def find(self, jobs: Sequence[Job], *, linking: bool) -> list[Verdict | None]:
         """The verdict of each job, None where it is not known or does not hold.
 
         `linking` says whether it has to have yielded its facts.
         """
         rows = [self._rows.get(self._key(job, linking)) for job in jobs]
-        held = [row if row and self._holds(row) else None for row in rows]
+        held = [row if row and self._holds(row, self._tree) else None for row in rows]
         texts = [row[2] for row in held if row]
         self.hits += len(texts)
         if not texts:
@@ -152,7 +169,8 @@ class Cache:
         wanted = {self._key(job, linking) for job in jobs for linking in (False, True)}
         rows = [row for key, row in self._rows.items() if key in wanted]
         briefs = {code: brief(code)[1:] for code in sorted(self._codes | CODES)}
-        body = json.dumps([rows, self._kinds, briefs], separators=(",", ":")).encode()
+        told = {what: row for what, row in self._told.items() if self._are_there(row)}
+        body = json.dumps([rows, self._kinds, told, briefs], separators=(",", ":")).encode()
         temporary = f"{self._path}.{os.urandom(6).hex()}"
         try:
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -171,12 +189,14 @@ class Cache:
             table = self._tables[id(job.settings)] = (job.settings, _settings(job))
         return _key(job, linking, table[1])
 
-    def _holds(self, row: Row) -> bool:
+    def _are_there(self, row: Row) -> bool:
+        return all(self._signature(read[0]) is not None for read in row[1][0])
+
+    def _holds(self, row: Row, tree: Tree) -> bool:
         files, listings, answers = row[1]
         for read in files:
             if not self._is(read[0], read[1]) and not self._reads(read):
                 return False
-        tree = self._tree
         return all(
             listing_digest(tree.listdir(directory)) == known for directory, known in listings
         ) and all(getattr(tree, question)(path) == said for question, path, said in answers)

@@ -101,8 +101,8 @@ def run(
     started = perf_counter()
     tree = tree_of(root, listing, config, options)
     rules = Rules(config, linking=config.wants_language("project"))
-    programs = Programs(tree, config, options)
     cache = _cache(tree, config, options)
+    programs = Programs(tree, config, options, cache)
     found = survey(tree, listing, config, options, programs.settings, cache)
     links = None
     if rules.linking:
@@ -120,11 +120,11 @@ def run(
         rules.deadline = started + options.timeout
     verdicts = _known_or_judged(touched, tree, rules, options.workers, progress, cache)
     linked = _facts_elsewhere(found.jobs, touched, links, tree, rules, cache)
-    if cache:
-        cache.write(found.jobs)
     whole = _judge_tree(found, listing, tree, rules, options)
     progress.say("waiting for programs")
     said = programs.finish(rules)
+    if cache:
+        cache.write(found.jobs)
     judged_at = perf_counter()
 
     def settled() -> Settled:

@@ -92,6 +92,24 @@ class Tree:
         self._stamps: dict[str, int] = {}
         self._listings: dict[str, list[tuple[str, str]]] = {}
 
+    def beside(self) -> Tree:
+        """The same tree for another thread, which has a trace and marks of its own."""
+        tree = Tree(
+            self.root,
+            listed=self.listed,
+            explicit=self.explicit,
+            max_size=self.max_size,
+            stored=self.stored,
+            closed=self.closed,
+        )
+        tree.started = self.started
+        return tree
+
+    def traced(self) -> Trace:
+        """A new trace, which is told of everything from here on."""
+        self.trace = Trace()
+        return self.trace
+
     def absolute(self, path: str) -> str:
         """The path for the operating system."""
         return os.path.join(self.root, path) if path else self.root

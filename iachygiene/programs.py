@@ -19,6 +19,7 @@ from iachygiene.rule import brief
 if TYPE_CHECKING:
     from threading import Thread
 
+    from iachygiene.cache import Cache
     from iachygiene.config import Config
     from iachygiene.engine import Options
     from iachygiene.files import Tree
@@ -37,8 +38,11 @@ CODES = FORMAT_RULES | VALIDATE_RULES | _SCRIPT_RULES
 class Programs:
     """The programs that the enabled rules ask for."""
 
-    def __init__(self, tree: Tree, config: Config, options: Options) -> None:
+    def __init__(
+        self, tree: Tree, config: Config, options: Options, cache: Cache | None = None
+    ) -> None:
         self.tree = tree
+        self.cache = cache
         self.config = config
         self.required = options.required
         tool = config.tool("terraform")
@@ -88,7 +92,7 @@ class Programs:
         def units() -> Iterator[Any]:
             from iachygiene.wrap.terraform import units
 
-            return units(jobs, self.tree, frozenset(wanted), asked)
+            return units(jobs, self.tree.beside(), frozenset(wanted), asked, self.cache)
 
         self._begin("terraform", units)
 
@@ -104,7 +108,7 @@ class Programs:
         def units() -> Iterator[Any]:
             from iachygiene.wrap.shellcheck import units
 
-            return units(jobs, self.tree, asked)
+            return units(jobs, self.tree.beside(), asked, self.cache)
 
         self._begin("shellcheck", units)
 

@@ -364,6 +364,11 @@ class Tool(NamedTuple):
             )
         return run
 
+    def version_of(self, program: Program, root: str) -> str | None:
+        """The version that a program says it has, None where it does not say."""
+        env = environment(search_path(root)[0], self.variables)
+        return self._version(program, env, root)
+
     def missing(self, root: str, name: str = "") -> ToolRun:
         """The run of a program that is not there."""
         name = name or self.name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -32,11 +33,16 @@ class Project:
         if old:
             os.utime(path, (OLD, OLD))
 
-    def scan(self, *words: str) -> dict[str, object]:
-        command = [sys.executable, "-I", "-m", "iachygiene", "scan", "--engine", "builtin"]
+    def scan(self, *words: str, engine: str = "builtin", path: str = "") -> dict[str, object]:
+        command = [sys.executable, "-I", "-m", "iachygiene", "scan", "--engine", engine]
         options = ["--format", "json", "--reproducible", "--cache-dir", str(self.cache), *words]
         done = subprocess.run(
-            [*command, *options], cwd=self.root, capture_output=True, text=True, check=False
+            [*command, *options],
+            cwd=self.root,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "PATH": path} if path else None,
         )
         assert done.returncode in (0, 1), done.stderr
         report: dict[str, object] = json.loads(done.stdout)
@@ -143,6 +149,63 @@ def test_damaged_cache_is_made_anew(project: Project, damage: object) -> None:
     file.write_bytes(damage(good))  # type: ignore[operator]
     assert project.scan() == expected
     assert file.read_bytes() == good
+
+
+def counted(program: str, folder: Path, log: Path) -> str:
+    """A folder with a program that notes its first argument and then does its work."""
+    real = shutil.which(program) or str(Path(sys.executable).parent / program)
+    folder.mkdir()
+    path = folder / program
+    path.write_text(f'#!/bin/sh\necho "${{1%%=*}}" >> "{log}"\nexec "{real}" "$@"\n')
+    path.chmod(0o755)
+    return f"{folder}{os.pathsep}{os.environ['PATH']}"
+
+
+@pytest.mark.needs_terraform
+def test_terraform_is_asked_only_of_what_changed(project: Project, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    path = counted("terraform", tmp_path / "bin", log)
+    project.write("a/main.tf", 'variable "x" {\n  type = string\n}\n')
+    project.write("b/main.tf", 'output "x" {\n  value = 1\n}\n')
+
+    def asked() -> tuple[list[str], dict[str, object]]:
+        log.write_text("")
+        report = project.scan(engine="auto", path=path)
+        return sorted(log.read_text().split()), report
+
+    words, cold = asked()
+    assert words == ["fmt", "validate", "validate", "version"]
+    words, warm = asked()
+    assert words == ["version"]
+    assert warm["findings"] == cold["findings"]
+    project.write("b/main.tf", 'output "x" {\n  value=var.gone\n}\n')
+    words, report = asked()
+    assert words == ["fmt", "validate", "version"]
+    rules = [one["rule"] for one in report["findings"]]  # type: ignore[attr-defined]
+    assert "TF001" in rules
+    assert asked()[1]["findings"] == report["findings"]
+
+
+def test_shellcheck_is_asked_only_of_what_changed(project: Project, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    path = counted("shellcheck", tmp_path / "bin", log)
+    project.write("Dockerfile", "FROM alpine:3.22\nRUN echo $HOME\n")
+    project.write("b/Dockerfile", "FROM alpine:3.22\nRUN echo `pwd`\n")
+
+    def asked() -> tuple[int, list[str]]:
+        log.write_text("")
+        report = project.scan("--select", "DF6001", engine="auto", path=path)
+        aliases = [one["aliases"] for one in report["findings"]]  # type: ignore[attr-defined]
+        return len(log.read_text().split()), sorted(str(one) for one in aliases)
+
+    cold, found = asked()
+    assert cold == 2
+    assert len(found) > 1
+    assert asked() == (1, found)
+    project.write("b/Dockerfile", "FROM alpine:3.22\nRUN pwd\n")
+    runs, left = asked()
+    assert runs == 2
+    assert len(left) < len(found)
 
 
 def test_runs_that_race_on_one_tree_agree(project: Project) -> None:

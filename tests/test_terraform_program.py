@@ -501,9 +501,33 @@ def test_a_provider_of_the_lock_file_that_is_not_installed_is_a_status(
     (root / ".terraform.lock.hcl").write_text(
         'provider "registry.terraform.io/hashicorp/aws" {\n  version = "5.0.0"\n}\n'
     )
-    units = said(root, VALIDATE, terraform)
+    units = said(root, VALIDATE, terraform, trust_providers=True)
     assert only_status(units).detail == "needs init: .: a provider is not installed"
     assert not diagnostics(units)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'resource "aws_s3_bucket" "x" {}\n',
+        'check "a" {\n  data "http" "b" {}\n}\n',
+        'provider "aws" {}\n',
+        'terraform {\n  required_providers {\n    aws = "~> 6.0"\n  }\n}\n',
+    ],
+)
+def test_a_program_that_can_only_ask_for_init_is_not_started(
+    root: Path, tmp_path: Path, text: str
+) -> None:
+    write(root, below__main=text)
+    status = only_status(said(root, VALIDATE, standin("crashing", tmp_path)))
+    assert status.status == "missing"
+    assert status.detail == "needs init: below: missing required provider"
+
+
+def test_a_module_that_calls_a_remote_one_needs_init(root: Path, tmp_path: Path) -> None:
+    write(root, main='module "x" {\n  source = "terraform-aws-modules/vpc/aws"\n}\n')
+    status = only_status(said(root, VALIDATE, standin("crashing", tmp_path)))
+    assert status.detail == "needs init: .: module not installed"
 
 
 @pytest.mark.needs_terraform

@@ -18,9 +18,11 @@ from iachygiene.parse.dockerfile import Dockerfile, load
 from iachygiene.parse.runs import CheckedScripts, Remark, Replacement, RunScript, run_scripts
 from iachygiene.parse.script import Text
 from iachygiene.tools import SHELLCHECK, Program, ToolRun
+from iachygiene.wrap.memory import Memory
 from iachygiene.wrap.terraform import in_threads, status_of
 
 if TYPE_CHECKING:
+    from iachygiene.cache import Cache
     from iachygiene.files import Tree
 
 Unit: TypeAlias = CheckedScripts | ToolStatus | Unchecked
@@ -63,11 +65,13 @@ class Batch(NamedTuple):
     remarks: Mapping[int, Sequence[Mapping[str, Any]]]
 
 
-def units(jobs: Sequence[Job], tree: Tree, settings: Mapping[str, Any]) -> Iterator[Unit]:
+def units(
+    jobs: Sequence[Job], tree: Tree, settings: Mapping[str, Any], cache: Cache | None = None
+) -> Iterator[Unit]:
     """What ShellCheck says of the Dockerfiles of the jobs, and how its runs ended.
 
     `settings` may hold "path" of the program, "timeout" in seconds, and "required" where it
-    was asked for by name.
+    was asked for by name. `cache` holds what was said in earlier runs.
     """
     required = bool(settings.get("required"))
     program = SHELLCHECK.find(tree.root, path=settings.get("path") or "")
@@ -75,29 +79,59 @@ def units(jobs: Sequence[Job], tree: Tree, settings: Mapping[str, Any]) -> Itera
         missing = SHELLCHECK.missing(tree.root)
         yield status_of(CHECK, [missing], 0, required=required)
         return
+    known = Memory.of(cache, tree, SHELLCHECK, program)
     origins: dict[str, list[Origin]] = {}
+    found: dict[str, list[Remark]] = {}
+    asked: dict[str, int] = {}
     count = 0
     for job in jobs:
+        what = f"shellcheck {job.paths[0]}"
+        if known:
+            said_before = known.says(what)
+            if said_before is not None:
+                scripts_before, remarks = json.loads(said_before)
+                count += scripts_before
+                if remarks:
+                    found[job.paths[0]] = [_remembered(row) for row in remarks]
+                continue
+            known.look(what)
         scripts = list(_scripts(job, tree))
         if len(scripts) > MAX_SCRIPTS:
             detail = f"{len(scripts):,} scripts, over {MAX_SCRIPTS:,} are not given to shellcheck"
             yield Unchecked(job.paths[0], "size", detail)
             continue
         count += len(scripts)
+        asked[job.paths[0]] = len(scripts)
+        if known and any(path != job.paths[0] for path, _ in scripts):
+            known.forget(what)  # a link, whose target is what the remarks are about
         for path, script in scripts:
             origins.setdefault(_source(script), []).append(Origin(path, script))
     sources = list(origins)
     said, runs = _check(sources, program, tree.root, settings.get("timeout") or TIMEOUT)
-    found: dict[str, list[Remark]] = {}
     for number, source in enumerate(sources):
         for path, script in origins[source] if number in said else ():
             lines = source.count("\n") - script.text.string.count("\n") - 1
             places = _Places(script.text, lines)
             found.setdefault(path, []).extend(_remarks(said[number], script, places))
+    if known and all(run.answered for run in runs):
+        for path, scripts_of in asked.items():
+            known.keep(f"shellcheck {path}", json.dumps([scripts_of, found.get(path, [])]))
+    if not runs and known and known.version and count:
+        runs = [ToolRun("ok", program.name, 0, version=known.version)]
     for path in sorted(found):
         yield CheckedScripts(path, sorted(found[path], key=lambda one: one.location.span))
     status = status_of(CHECK, runs, count, findings=bool(found), required=required)
     yield status._replace(name=SHELLCHECK.name)
+
+
+def _remembered(row: Sequence[Any]) -> Remark:
+    location, code, severity, message, thing, replacements = row
+    parts = tuple(Replacement(_location(place), text) for place, text in replacements)
+    return Remark(_location(location), code, Severity(severity), message, thing, parts)
+
+
+def _location(row: Sequence[Any]) -> Location:
+    return Location(row[0], Span(*row[1]), row[2])
 
 
 def _scripts(job: Job, tree: Tree) -> Iterator[tuple[str, RunScript]]:

@@ -29,8 +29,10 @@ from iachygiene.parse.terraform import (
     is_formatted,
 )
 from iachygiene.tools import TERRAFORM, Program, ToolRun, first_line
+from iachygiene.wrap.memory import Memory
 
 if TYPE_CHECKING:
+    from iachygiene.cache import Cache
     from iachygiene.files import Tree
 
 Unit: TypeAlias = Formatting | Validation | Trouble | ToolStatus | Unchecked
@@ -51,32 +53,40 @@ _ORDER = ("crashed", "timed-out", "garbage", "too-old", "missing", "findings", "
 
 
 def units(
-    jobs: Sequence[Job], tree: Tree, wanted: Collection[str], settings: Mapping[str, Any]
+    jobs: Sequence[Job],
+    tree: Tree,
+    wanted: Collection[str],
+    settings: Mapping[str, Any],
+    cache: Cache | None = None,
 ) -> Iterator[Unit]:
     """Run what the wanted rules need, and give what it said.
 
     `settings` may hold "policy" ("auto", "always", "never"), "engine" ("auto", "terraform",
     "tofu", "builtin"), "path" of the program, "timeout" in seconds, "required" where
     validation was asked for by name, "trust_providers", and "install", the folder for what
-    `init` may install.
+    `init` may install. `cache` holds what was said in earlier runs.
     """
     engine = settings.get("engine") or "auto"
     name = engine if engine in ("terraform", "tofu") else ""
     program = TERRAFORM.find(tree.root, name=name, path=settings.get("path") or "")
-    timeout = settings.get("timeout")
     if not {"TF001", "TF002"}.isdisjoint(wanted):
-        files = list(_formattable(jobs, tree))
-        yield from _format(files, tree, program, name, timeout or FORMAT_TIMEOUT)
+        known = Memory.of(cache, tree, TERRAFORM, program)
+        timeout = settings.get("timeout") or FORMAT_TIMEOUT
+        yield from _format(jobs, tree, program, name, timeout, known)
     if not {"TF501", "TF502"}.isdisjoint(wanted):
         from iachygiene.wrap.validate import validate
 
-        yield from validate(jobs, tree, program, settings)
+        yield from validate(jobs, tree, program, settings, cache)
 
 
-def _formattable(jobs: Sequence[Job], tree: Tree) -> Iterator[SourceFile]:
+def _formattable(jobs: Sequence[Job], tree: Tree, known: Memory | None) -> Iterator[SourceFile]:
     """The files to format, each once; what cannot be read is reported where it is parsed."""
     seen = set()
     for path in sorted(path for job in jobs for path in job.paths if is_formatted(path)):
+        if known:
+            if known.says(f"fmt {path}") is not None:
+                continue
+            known.look(f"fmt {path}")
         try:
             source = tree.read(path)
             _ = source.text
@@ -88,8 +98,14 @@ def _formattable(jobs: Sequence[Job], tree: Tree) -> Iterator[SourceFile]:
 
 
 def _format(
-    files: Sequence[SourceFile], tree: Tree, program: Program | None, name: str, timeout: float
+    jobs: Sequence[Job],
+    tree: Tree,
+    program: Program | None,
+    name: str,
+    timeout: float,
+    known: Memory | None,
 ) -> Iterator[Unit]:
+    files = list(_formattable(jobs, tree, known))
     if program is None:
         missing = TERRAFORM.missing(tree.root, name)
         yield from _built_in(files)
@@ -105,10 +121,16 @@ def _format(
     changes = False
     for batch in done:
         for unit in batch.units:
-            changes = changes or (isinstance(unit, Formatting) and unit.changes)
+            if isinstance(unit, Formatting):
+                changes = changes or unit.changes
+                if known and batch.run.answered and not (unit.changes or unit.quirks):
+                    known.keep(f"fmt {unit.source.path}", "")
             yield unit
     runs = [batch.run for batch in done]
-    yield status_of("terraform fmt", runs, len(files), findings=changes)
+    if not runs and known and known.version:
+        runs = [ToolRun("ok", program.name, 0, version=known.version)]
+    count = sum(is_formatted(path) for job in jobs for path in job.paths)
+    yield status_of("terraform fmt", runs, count, findings=changes)
 
 
 def _batches(files: Sequence[SourceFile]) -> Iterator[list[SourceFile]]:

@@ -13,6 +13,7 @@ import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iachygiene.model import Broken, Job, Location, SourceFile, Span, ToolStatus, Unchecked
@@ -25,10 +26,12 @@ from iachygiene.parse.terraform import (
 )
 from iachygiene.tools import TERRAFORM, Program, ToolRun
 from iachygiene.wrap.install import Installer
+from iachygiene.wrap.memory import Memory
 from iachygiene.wrap.shadow import ALIASES, LOCK_FILE, add_aliases, shadow
 from iachygiene.wrap.terraform import in_threads, status_of
 
 if TYPE_CHECKING:
+    from iachygiene.cache import Cache
     from iachygiene.files import Tree
     from iachygiene.parse.terraform import TerraformModule
 
@@ -43,6 +46,16 @@ MAX_DEPTH = 50
 """Modules within each other, so that one that calls itself comes to an end."""
 
 _CODES = frozenset((0, 1))
+_NATIVE = (".tf", ".tofu")
+_PROVIDED = re.compile(
+    rb"""^[ \t]*(?:(?:resource|data|ephemeral)[ \t]+"?(?!terraform_)[A-Za-z]"""
+    rb"""|provider[ \t]+"?(?!terraform\b)[A-Za-z]|required_providers\b)""",
+    re.MULTILINE,
+)
+_REMOTE = re.compile(
+    rb"""^[ \t]*source[ \t]*=[ \t]*"(?!\.\.?/|terraform\.io/builtin/)[^"$%\n]""", re.MULTILINE
+)
+_READS = re.compile(rb"\b(?:file|templatefile|fileset)\w*[ \t]*\(")
 _SOURCE = re.compile(rb'^[ \t]*source[ \t]*=[ \t]*"(\.\.?/[^"$%\n]*)"', re.MULTILINE)
 _NOT_INSTALLED = frozenset(
     (
@@ -92,11 +105,18 @@ class Answer(NamedTuple):
 
 
 def validate(
-    jobs: Sequence[Job], tree: Tree, program: Program | None, settings: Mapping[str, Any]
+    jobs: Sequence[Job],
+    tree: Tree,
+    program: Program | None,
+    settings: Mapping[str, Any],
+    cache: Cache | None = None,
 ) -> Iterator[Validation | ToolStatus | Unchecked]:
     """Validate the modules of these jobs, or rather the roots that call them.
 
-    A module that no root of the tree calls is validated by itself.
+    A module that no root of the tree calls is validated by itself. Where nobody asked for it
+    by name, the program is not started for a module that needs `init`: it would say that, and
+    what it can say before is what the static rules say. `cache` holds what was said in
+    earlier runs.
     """
     required = bool(settings.get("required"))
     touched = [job.directory for job in jobs if any(map(is_module_file, job.paths))]
@@ -112,10 +132,58 @@ def validate(
         run = TERRAFORM.missing(tree.root, name if name in ("terraform", "tofu") else "")
         yield status_of(CHECK, [run], 0, required=required)
         return
-    validator = _Validator(tree, program, settings)
-    targets = roots_of(touched, local_calls(tree))
-    answers = in_threads(validator.validate, targets, AT_ONCE)
+    answers = _answers(touched, tree, program, settings, cache)
     yield from _units(answers, tree, required=required)
+
+
+def _answers(
+    directories: Sequence[str],
+    tree: Tree,
+    program: Program,
+    settings: Mapping[str, Any],
+    cache: Cache | None,
+) -> list[Answer]:
+    """What is to be said of modules, in the order of their directories."""
+    validator = _Validator(tree, program, settings)
+    sources = Sources(tree)
+    if validator.trusting or validator.installer:
+        targets = roots_of(directories, sources.calls())
+        return in_threads(validator.validate, targets, AT_ONCE)
+    # Whoever calls a module needs what it needs, so that its callers need not be known.
+    answers = {one.directory: one for one in _waiting(directories, sources, program)}
+    ready = [directory for directory in directories if directory not in answers]
+    targets = roots_of(ready, sources.calls()) if ready else []
+    answers |= {one.directory: one for one in _waiting(targets, sources, program)}
+    targets = [directory for directory in targets if directory not in answers]
+    known = Memory.of(cache, tree, TERRAFORM, program) if targets else None
+    if known:
+        valid = ToolRun("ok", program.name, 0, version=known.version)
+        remembered = [one for one in targets if _is_remembered(one, sources, known)]
+        answers |= {one: Answer(one, valid) for one in remembered}
+        targets = [directory for directory in targets if directory not in answers]
+    for answer in in_threads(validator.validate, targets, AT_ONCE):
+        answers[answer.directory] = answer
+        if known and answer.verdict == "valid" and not (answer.diagnostics or answer.notes):
+            known.keep(f"validate {answer.directory}", "")
+    return [answers[directory] for directory in sorted(answers)]
+
+
+def _waiting(directories: Sequence[str], sources: Sources, program: Program) -> Iterator[Answer]:
+    for directory in directories:
+        why = sources.awaits(directory)
+        if why:
+            yield Answer(directory, ToolRun("missing", program.name), needs=why)
+
+
+def _is_remembered(directory: str, sources: Sources, known: Memory) -> bool:
+    """Whether a module was valid, and nothing that this rests on has changed."""
+    what = f"validate {directory}"
+    if known.says(what) is not None:
+        return True
+    known.look(what)
+    if not sources.read_all(directory):
+        known.forget(what)
+    return False
 
 
 def _units(
@@ -151,21 +219,77 @@ def _units(
     yield status
 
 
-def local_calls(tree: Tree) -> dict[str, set[str]]:
-    """Directory to the directories of the local modules that its files seem to call."""
-    calls: dict[str, set[str]] = defaultdict(set)
-    for path in tree.listed:
-        if path.endswith((".tf", ".tofu")):
-            try:
-                data = tree.raw(path)
-            except Broken:
-                continue
-            directory = os.path.dirname(path)
-            for source in _SOURCE.findall(data):
+class Sources:
+    """What the texts of modules seem to say of other modules and of providers, unparsed."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self._texts: dict[str, list[bytes]] = {}
+
+    def calls(self) -> dict[str, set[str]]:
+        """Directory to the directories of the local modules that its files seem to call."""
+        listed = {os.path.dirname(one) for one in self._tree.listed if one.endswith(_NATIVE)}
+        return {directory: called for directory in listed if (called := self._called(directory))}
+
+    def awaits(self, directory: str) -> str:
+        """Why a module cannot be validated before `init`, in the program's words, or nothing."""
+        above, waiting = {directory}, [directory]
+        while waiting:
+            here = waiting.pop()
+            for text in self._of(here):
+                if _PROVIDED.search(text) and b"terraform.io/builtin" not in text:
+                    return "missing required provider"
+                if _REMOTE.search(text):
+                    return "module not installed"
+            fresh = self._called(here) - above
+            above |= fresh
+            waiting += fresh
+        return ""
+
+    def read_all(self, directory: str) -> bool:
+        """Read all that a verdict on a module rests on, and say whether that is all of it.
+
+        What functions read is not known here, nor what tests do.
+        """
+        above, waiting = {directory}, [directory]
+        while waiting:
+            here = waiting.pop()
+            for name, kind in self._tree.listdir(here):
+                inside = f"{here}/{name}" if here else name
+                if kind == "dir" and name != "tests":
+                    continue
+                if kind != "file" or not self._is_plain(inside):
+                    return False
+            fresh = self._called(here) - above
+            above |= fresh
+            waiting += fresh
+        return True
+
+    def _is_plain(self, path: str) -> bool:
+        if not path.endswith((*_NATIVE, ".json", ".hcl", ".tfvars")):
+            return True
+        try:
+            return _READS.search(self._tree.raw(path)) is None
+        except Broken:
+            return False
+
+    def _called(self, directory: str) -> set[str]:
+        found = set()
+        for text in self._of(directory):
+            for source in _SOURCE.findall(text):
                 called = _below_root(directory, source.decode(errors="replace"))
                 if called is not None and called != directory:
-                    calls[directory].add(called)
-    return calls
+                    found.add(called)
+        return found
+
+    def _of(self, directory: str) -> list[bytes]:
+        if directory not in self._texts:
+            texts = self._texts[directory] = []
+            for name, _ in self._tree.listdir(directory):
+                if name.endswith(_NATIVE):
+                    with suppress(Broken):
+                        texts.append(self._tree.raw(f"{directory}/{name}" if directory else name))
+        return self._texts[directory]
 
 
 def _below_root(directory: str, source: str) -> str | None:
