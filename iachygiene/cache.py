@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from iachygiene.files import Tree
     from iachygiene.judge import Verdict
 
-SCHEMA = 3
+SCHEMA = 4
 MAX_TOTAL = 500 * 1024 * 1024
 """Bytes of all files in the folder; the oldest go first."""
 _DAY = 86_400
@@ -65,15 +65,16 @@ def refusal(directory: str) -> str:
 
 
 class Cache:
-    """The verdicts known of one root under one configuration.
+    """The verdicts known of one root under one configuration, read when it is made.
 
-    `identity` is what else a verdict depends on; `hits` counts the jobs that were known.
+    `root` is a real path. `identity` is what else a verdict depends on; `hits` counts the jobs
+    that were known.
     """
 
-    def __init__(self, directory: str, tree: Tree, identity: str) -> None:
-        self._tree = tree
+    def __init__(self, directory: str, root: str, identity: str) -> None:
+        self._tree: Tree
         self._directory = directory
-        name = digest(f"{tree.root}\n{identity}".encode("utf-8", "surrogatepass"))
+        name = digest(f"{root}\n{identity}".encode("utf-8", "surrogatepass"))
         self._path = os.path.join(directory, f"{name[:40]}.json")
         self._head = f"iachygiene {__version__} {SCHEMA} {_code()}"
         self._rows: dict[str, Row] = {}
@@ -82,9 +83,18 @@ class Cache:
         self._codes: set[str] = set()
         self._tables: dict[int, tuple[Mapping[str, Any], str]] = {}
         self._stats: dict[str, Signature | None] = {}
+        self._linked: list[Any] = []
+        self._listed = ""
+        self._asked: list[str] = []
         self._changed = False
         self.hits = 0
         self._load()
+
+    def begin(self, tree: Tree) -> None:
+        """Answer for this tree from here on, and have it trace what is looked at."""
+        tree.started = time.time_ns()
+        tree.tracing = True
+        self._tree = tree
 
     def _load(self) -> None:
         try:
@@ -95,7 +105,7 @@ class Cache:
         if head.decode("ascii", "replace") != f"{self._head} {digest(body)}":
             return
         try:
-            rows, self._kinds, self._told, briefs = json.loads(body)
+            rows, self._kinds, self._told, self._linked, briefs = json.loads(body)
         except (ValueError, TypeError):
             return
         remember(briefs)
@@ -115,6 +125,48 @@ class Cache:
         if found is not None and is_settled(found, self._tree.started):
             self._kinds[path] = [found, kind, defined[1]]
             self._changed = True
+
+    def grouped(
+        self, kind: str, paths: Iterable[str], settings: Mapping[str, Any]
+    ) -> list[Job] | None:
+        """The jobs that files of a kind were put into; None where that may have changed."""
+        text = self.told(f"jobs {kind}", self._grouping(paths, settings), self._tree)
+        if text is None:
+            return None
+        tables, rows = json.loads(text)
+        tables = [{**settings, **table} for table in tables]
+        return [Job(kind, where, tuple(members), tables[own]) for where, members, own in rows]
+
+    def keep_grouped(
+        self,
+        kind: str,
+        paths: Iterable[str],
+        settings: Mapping[str, Any],
+        trace: Trace,
+        jobs: Iterable[Job],
+    ) -> None:
+        """Remember the jobs of a kind; `trace` is what putting files into them looked at."""
+        tables: dict[int, tuple[int, dict[str, Any]]] = {}
+        rows = []
+        for job in jobs:
+            own = {
+                key: value
+                for key, value in job.settings.items()
+                if key not in settings or settings[key] is not value
+            }
+            number, _ = tables.setdefault(id(job.settings), (len(tables), own))
+            rows.append([job.directory, job.paths, number])
+        text = json.dumps([[table for _, table in tables.values()], rows])
+        self.keep_told(f"jobs {kind}", self._grouping(paths, settings), trace, text)
+
+    def _grouping(self, paths: Iterable[str], settings: Mapping[str, Any]) -> str:
+        tree = self._tree
+        if not self._listed:
+            listed = "\0".join(sorted(tree.listed))
+            self._listed = digest(listed.encode("utf-8", "surrogatepass"))
+        defined = [(path, found) for path, found in tree.defined.items() if found[1]]
+        known = [self._listed, list(paths), defined, sorted(settings.items())]
+        return digest(json.dumps(known, default=str).encode())
 
     def told(self, what: str, by: str, tree: Tree) -> str | None:
         """What a program said of something, as text; None where that is not known to hold.
@@ -137,7 +189,9 @@ class Cache:
 
         `linking` says whether it has to have yielded its facts.
         """
-        rows = [self._rows.get(self._key(job, linking)) for job in jobs]
+        keys = [self._key(job, linking) for job in jobs]
+        self._asked += keys
+        rows = [self._rows.get(key) for key in keys]
         held = [row if row and self._holds(row, self._tree) else None for row in rows]
         texts = [row[2] for row in held if row]
         self.hits += len(texts)
@@ -154,11 +208,39 @@ class Cache:
             return
         from iachygiene.worker import encoded
 
+        self._linked = []  # rests on what the verdict was before
         key = self._key(job, linking)
         text = encoded(verdict._replace(seconds={}, trace=[]))
         self._codes.update(one.rule for one in verdict.findings)
         self._rows[key] = [key, verdict.trace, text]
         self._changed = True
+
+    def linked(self, outside: Sequence[str]) -> Verdict | None:
+        """What the facts of all jobs asked for gave together; None where one is new.
+
+        `outside` is what else that rests on.
+        """
+        if not self._linked or self.hits < len(self._asked):
+            return None
+        key, text = self._linked
+        if key != self._linking(outside):
+            return None
+        from iachygiene.worker import decoded
+
+        return decoded(f"[{text}]")[0]
+
+    def keep_linked(self, outside: Sequence[str], verdict: Verdict) -> None:
+        """Remember what the facts of all jobs asked for gave together."""
+        if verdict.crashes or not _may_be_kept(verdict):
+            return
+        from iachygiene.worker import encoded
+
+        self._codes.update(one.rule for one in verdict.findings)
+        self._linked = [self._linking(outside), encoded(verdict._replace(seconds={}))]
+        self._changed = True
+
+    def _linking(self, outside: Sequence[str]) -> str:
+        return digest(json.dumps([self._asked, outside]).encode())
 
     def write(self, jobs: Iterable[Job]) -> None:
         """Write what changed; a folder that does not take it is no error."""
@@ -170,7 +252,8 @@ class Cache:
         rows = [row for key, row in self._rows.items() if key in wanted]
         briefs = {code: brief(code)[1:] for code in sorted(self._codes | CODES)}
         told = {what: row for what, row in self._told.items() if self._are_there(row)}
-        body = json.dumps([rows, self._kinds, told, briefs], separators=(",", ":")).encode()
+        whole = [rows, self._kinds, told, self._linked, briefs]
+        body = json.dumps(whole, separators=(",", ":")).encode()
         temporary = f"{self._path}.{os.urandom(6).hex()}"
         try:
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

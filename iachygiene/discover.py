@@ -313,6 +313,8 @@ def _ignored(path: str, specs: tuple[Any, ...]) -> bool:
     return verdict
 
 
+_ENDINGS = frozenset(("tf", "tofu", "tfvars", "hcl", "json", "yaml", "yml"))
+"""What follows the last dot of all names in `_NAMED` but those of Dockerfiles."""
 _NAMED = {
     (kind.name, kind.part): re.compile(kind.pattern)
     for kind in KINDS
@@ -329,11 +331,18 @@ _SERVICES = re.compile(rb"^['\"]?services['\"]?[ \t]*:", re.MULTILINE)
 def kind_by_name(path: str) -> str | None:
     """The kind that a name alone decides, "yaml" where the contents have to be seen."""
     name = path[path.rfind("/") + 1 :]
+    ending = name[name.rfind(".") + 1 :]
+    if ending not in _ENDINGS and "ockerfile" not in name and "ontainerfile" not in name:
+        return "kubernetes" if name in _KUSTOMIZATIONS else _yaml(name)
     for (kind, _), pattern in _NAMED.items():
-        if pattern.search(path) and not (kind == "dockerfile" and _NOT_DOCKERFILE.search(name)):
+        if pattern.search(name) and not (kind == "dockerfile" and _NOT_DOCKERFILE.search(name)):
             return kind
     if name in _KUSTOMIZATIONS:
         return "kubernetes"
+    return _yaml(name)
+
+
+def _yaml(name: str) -> str | None:
     return "yaml" if name.lower().endswith((".yaml", ".yml")) else None
 
 
@@ -431,7 +440,7 @@ def discover(
                 kind = _look_inside(tree, path, troubles, cache)
         if kind and kind != "skip" and (not kinds or kind in kinds):
             found[path] = kind
-    jobs = group(found, tree, settings or {})
+    jobs = group(found, tree, settings or {}, cache)
     return Discovered(jobs, found, troubles)
 
 
@@ -485,7 +494,10 @@ def _readable(tree: Tree, path: str) -> bytes:
 
 
 def group(
-    found: Mapping[str, str], tree: Tree, settings: Mapping[str, Mapping[str, Any]]
+    found: Mapping[str, str],
+    tree: Tree,
+    settings: Mapping[str, Mapping[str, Any]],
+    cache: Cache | None = None,
 ) -> list[Job]:
     """The jobs of a scan, in the order of kinds and directories."""
     by_kind: dict[str, list[str]] = defaultdict(list)
@@ -502,8 +514,20 @@ def group(
         elif row.grouping == "directory":
             jobs += _by_directory(row.name, paths, table)
         else:
-            module = import_module(f"iachygiene.parse.{row.name}")
-            jobs += module.group(paths, tree, table)
+            known = cache.grouped(row.name, paths, table) if cache else None
+            jobs += known or _by_parser(row.name, paths, tree, table, cache)
+    return jobs
+
+
+def _by_parser(
+    kind: str, paths: Iterable[str], tree: Tree, table: Mapping[str, Any], cache: Cache | None
+) -> list[Job]:
+    """The jobs that the parser of a kind makes of its files."""
+    trace = tree.traced() if cache else None
+    jobs: list[Job] = import_module(f"iachygiene.parse.{kind}").group(paths, tree, table)
+    tree.trace = None
+    if cache and trace:
+        cache.keep_grouped(kind, paths, table, trace, jobs)
     return jobs
 
 

@@ -30,7 +30,7 @@ class Options(NamedTuple):
     the clock's. `baselines` hold findings that are known. `added` are the lines that findings
     have to touch, by path, None for any. `deleted` are files that are gone: what was judged
     with them is in focus. `stored` and `closed` are those of the tree.
-    `cache` is the folder of verdicts of earlier runs, "" for none. `timeout` in seconds
+    `cache` holds verdicts of earlier runs, None for none. `timeout` in seconds
     bounds the judging, 0 for no bound: what is not done by then is not checked.
     """
 
@@ -52,7 +52,7 @@ class Options(NamedTuple):
     deleted: frozenset[str] = frozenset()
     stored: Stored | None = None
     closed: bool = False
-    cache: str = ""
+    cache: Cache | None = None
     timeout: float = 0
 
 
@@ -101,7 +101,11 @@ def run(
     started = perf_counter()
     tree = tree_of(root, listing, config, options)
     rules = Rules(config, linking=config.wants_language("project"))
-    cache = _cache(tree, config, options)
+    cache = options.cache
+    if options.fix or options.stored is not None:
+        cache = None  # a run that fixes has to see every file itself
+    if cache:
+        cache.begin(tree)
     programs = Programs(tree, config, options, cache)
     found = survey(tree, listing, config, options, programs.settings, cache)
     links = None
@@ -123,14 +127,12 @@ def run(
     whole = _judge_tree(found, listing, tree, rules, options)
     progress.say("waiting for programs")
     said = programs.finish(rules)
-    if cache:
-        cache.write(found.jobs)
     judged_at = perf_counter()
 
     def settled() -> Settled:
         unjudged = unjudged_files(touched, verdicts)
         every = [*verdicts, whole, said]
-        return settle(every, linked, found, programs, tree, rules, options, unjudged)
+        return settle(every, linked, found, programs, tree, rules, options, unjudged, cache)
 
     def judge_again(changed: frozenset[str]) -> Result:
         for index, job in enumerate(touched):
@@ -147,6 +149,8 @@ def run(
         return settled().result
 
     result, matched = settled()
+    if cache:
+        cache.write(found.jobs if links is None else [*found.jobs, links])
     if options.fix:
         from iachygiene.fix import repair
 
@@ -215,19 +219,6 @@ def judge_all(
     return verdicts
 
 
-def _cache(tree: Tree, config: Config, options: Options) -> Cache | None:
-    """The verdicts of earlier runs; a run that fixes has to see every file itself."""
-    if not options.cache or options.fix or options.stored is not None:
-        return None
-    from time import time_ns
-
-    from iachygiene.cache import Cache
-
-    tree.started = time_ns()
-    tree.tracing = True
-    return Cache(options.cache, tree, config.digest)
-
-
 def _known_or_judged(
     jobs: Sequence[Job],
     tree: Tree,
@@ -260,13 +251,13 @@ def _facts_elsewhere(
     if not rules.linking:
         return []
     wanted, complete = elsewhere(jobs, touched)
+    wanted += [] if links is None else [links]
     known = cache.find(wanted, linking=True) if cache else [None] * len(wanted)
-    found = [
-        verdict or judge(job, tree, rules, facts_only=True)
-        for job, verdict in zip(wanted, known, strict=True)
-    ]
-    if links is not None:
-        found.append(judge(links, tree, rules, facts_only=True))
+    found = []
+    for job, verdict in zip(wanted, known, strict=True):
+        found.append(verdict or judge(job, tree, rules, facts_only=True))
+        if cache and verdict is None and job is links:
+            cache.keep(job, found[-1], linking=True)
     if not complete:
         left_out = empty_verdict()
         left_out.unchecked.append(Unchecked("", "size", "manifests not read for their facts"))

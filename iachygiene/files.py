@@ -75,6 +75,7 @@ class Tree:
         closed: bool = False,
     ) -> None:
         self.root = os.path.realpath(root)
+        self._inside = self.root if self.root.endswith(os.sep) else self.root + os.sep
         self.stored = stored
         self.closed = closed
         self.listed = listed
@@ -112,7 +113,7 @@ class Tree:
 
     def absolute(self, path: str) -> str:
         """The path for the operating system."""
-        return os.path.join(self.root, path) if path else self.root
+        return self._inside + path if path else self.root
 
     def is_listed(self, path: str) -> bool:
         """Whether git, or the walk without it, lists the file: ignored files are not."""

@@ -37,12 +37,13 @@ _NOT_JUDGED = {"outside": "link", "lfs": "lfs", "unfetched": "unfetched"}
 class Verdict(NamedTuple):
     """All that judging one job gave. `counts` are units by the name of their type.
 
-    `trace` is what it rests on, as plain values; empty where that is not known.
+    `facts` that came from elsewhere are rows, as `parse.project.encode` gives them. `trace`
+    is what it rests on, as plain values; empty where that is not known.
     """
 
     findings: list[Finding]
     comments: list[Comment]
-    facts: list[Fact]
+    facts: list[Fact | list[Any]]
     unchecked: list[Unchecked]
     crashes: list[Crash]
     counts: dict[str, int]

@@ -10,6 +10,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
+from itertools import accumulate, count
+from operator import add
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 
@@ -231,7 +233,7 @@ class Job(NamedTuple):
 class SourceFile:
     """The bytes of one file and their text. A byte order mark is not part of the text."""
 
-    __slots__ = ("_asked", "_line_starts", "_text", "bom", "data", "path")
+    __slots__ = ("_line_starts", "_lines", "_offsets", "_text", "bom", "data", "path")
 
     def __init__(self, path: str, data: bytes) -> None:
         self.path = path
@@ -239,7 +241,9 @@ class SourceFile:
         self.bom = data.startswith(b"\xef\xbb\xbf")
         self._text: str | None = None
         self._line_starts: list[int] | None = None
-        self._asked = (0, 1)
+        # Offsets that were asked for, and their lines: the next count begins there.
+        self._offsets = [0]
+        self._lines = [1]
 
     @property
     def text(self) -> str:
@@ -266,13 +270,11 @@ class SourceFile:
     def line_starts(self) -> list[int]:
         """Offsets at which the lines begin; only a line feed ends a line."""
         if self._line_starts is None:
-            starts = [0]
-            text = self.shown_text
-            where = text.find("\n")
-            while where != -1:
-                starts.append(where + 1)
-                where = text.find("\n", where + 1)
-            self._line_starts = starts
+            lengths = map(len, self.shown_text.split("\n"))
+            # Each line is longer by its line feed; the last one ends where none begins.
+            ends = map(add, accumulate(lengths), count(1))
+            self._line_starts = [0, *ends]
+            del self._line_starts[-1]
         return self._line_starts
 
     def position(self, offset: int) -> tuple[int, int]:
@@ -280,20 +282,35 @@ class SourceFile:
         if self._line_starts is not None:
             line = bisect_right(self._line_starts, offset)
             return line, offset - self._line_starts[line - 1] + 1
-        # Places are mostly asked for in their order: each counts on from the one before.
         text = self.shown_text
-        before, line = self._asked if self._asked[0] <= offset else (0, 1)
+        index = bisect_right(self._offsets, offset)
+        before, line = self._offsets[index - 1], self._lines[index - 1]
         line += text.count("\n", before, offset)
-        self._asked = (offset, line)
+        if offset > before:
+            self._offsets.insert(index, offset)
+            self._lines.insert(index, line)
         return line, offset - text.rfind("\n", 0, offset)
 
     def line(self, number: int) -> str:
         """The text of a line (from 1) without its line end; empty beyond the last."""
-        if number > len(self.line_starts):
-            return ""
-        start = self.line_starts[number - 1]
-        end = self.shown_text.find("\n", start)
-        return self.shown_text[start : None if end == -1 else end].removesuffix("\r")
+        text = self.shown_text
+        start = self._start_near(number) if self._line_starts is None else None
+        if start is None:
+            if number > len(self.line_starts):
+                return ""
+            start = self.line_starts[number - 1]
+        end = text.find("\n", start)
+        return text[start : None if end == -1 else end].removesuffix("\r")
+
+    def _start_near(self, number: int) -> int | None:
+        """Where a line begins that is one of those asked for, or the next but one after it."""
+        index = bisect_right(self._lines, number) - 1
+        text = self.shown_text
+        start = text.rfind("\n", 0, self._offsets[index]) + 1
+        for _ in range(number - self._lines[index]):
+            if number - self._lines[index] > 2 or not (start := text.find("\n", start) + 1):
+                return None
+        return start
 
     @property
     def location(self) -> Location:

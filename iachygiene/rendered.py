@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from iachygiene.tools import Program
     from iachygiene.wrap.rendering import Rendered
 
+HELM_CHECK = "helm template"
 RENDERERS = frozenset(("helm", "kubectl", "kustomize"))
 
 
@@ -55,7 +56,7 @@ class Rendering:
 
     def start(self, jobs: Sequence[Job]) -> None:
         """Start what these jobs need; returns at once."""
-        from iachygiene.parse.kubernetes import chart_of
+        from iachygiene.parse.charts import chart_of
 
         charts = {
             chart
@@ -84,18 +85,26 @@ class Rendering:
             )
 
     def _render(self, charts: Sequence[str], built: Sequence[str]) -> Iterator[Any]:
-        from iachygiene.tools import HELM
-        from iachygiene.wrap import rendering
-
         tree = self.tree
-        if charts:
+        # Those within another one are rendered with it.
+        outer = [one for one in charts if not _is_inner(one, charts)]
+        if outer:
+            from iachygiene.tools import HELM
+
             tool = self.config.tool("helm")
             policy = "never" if self._off else tool["policy"]
             path = os.fspath(tool.get("path") or "")
             program = None if policy == "never" else HELM.find(tree.root, path=path)
-            asked = {**self._settings, "policy": policy, "timeout": tool["timeout"]}
-            yield from rendering.charts(charts, tree, program, asked)
+            if program is None:
+                yield _no_helm(tree, len(outer), policy)
+            else:
+                from iachygiene.wrap import rendering
+
+                asked = {**self._settings, "policy": policy, "timeout": tool["timeout"]}
+                yield from rendering.charts(outer, tree, program, asked)
         if built and self._builder is not None:
+            from iachygiene.wrap import rendering
+
             yield from rendering.kustomizations(built, tree, self._builder, self._settings)
 
     def finish(self, rules: Rules, verdict: Verdict) -> list[ToolStatus]:
@@ -135,6 +144,30 @@ def _units(rendered: Rendered, tree: Tree) -> Iterator[Unit]:
         from iachygiene.parse.argo import load
 
         yield from load(rendered.manifests, tree)
+
+
+def _is_inner(directory: str, directories: Sequence[str]) -> bool:
+    return any(
+        directory.startswith(f"{one}/charts/" if one else "charts/")
+        for one in directories
+        if one != directory
+    )
+
+
+def _no_helm(tree: Tree, count: int, policy: str) -> ToolStatus:
+    from iachygiene.tools import HELM
+
+    counted = "1 chart" if count == 1 else f"{count} charts"
+    status = ToolStatus(HELM.name, HELM_CHECK, "disabled", units=count)
+    if policy == "never":
+        return status._replace(detail=f'{counted}: tools.helm.policy is "never"')
+    missing = HELM.missing(tree.root)
+    return status._replace(
+        status="missing",
+        detail=f"{counted} not rendered: {missing.detail}",
+        hint=missing.hint,
+        required=policy == "always",
+    )
 
 
 def _any_kustomization(jobs: Iterable[Job]) -> bool:

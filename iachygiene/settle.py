@@ -21,6 +21,7 @@ from iachygiene.model import (
 
 if TYPE_CHECKING:
     from iachygiene.baseline import Baseline, Matched
+    from iachygiene.cache import Cache
     from iachygiene.config import Config
     from iachygiene.engine import Options
     from iachygiene.files import Tree
@@ -51,6 +52,7 @@ def settle(
     rules: Rules,
     options: Options,
     unjudged: frozenset[str],
+    cache: Cache | None,
 ) -> Settled:
     """One result of all verdicts.
 
@@ -58,7 +60,7 @@ def settle(
     jobs that could not be judged in full.
     """
     config = rules.config
-    project = _judge_project([*verdicts, *linked], rules, _templates(found, tree))
+    project = _judge_project([*verdicts, *linked], rules, _templates(found, tree), cache)
     findings = [finding for verdict in (*verdicts, project) for finding in verdict.findings]
     from iachygiene.programs import VALIDATE_RULES
 
@@ -210,24 +212,30 @@ def _templates(found: Discovered, tree: Tree) -> list[str]:
     ]
     if not paths:
         return []
-    from iachygiene.parse.kubernetes import chart_of
+    from iachygiene.parse.charts import chart_of
 
     return [path for path in paths if chart_of(path, tree) is not None]
 
 
 def _judge_project(
-    verdicts: Iterable[Verdict], rules: Rules, templates: Sequence[str] = ()
+    verdicts: Sequence[Verdict], rules: Rules, templates: Sequence[str], cache: Cache | None
 ) -> Verdict:
     verdict = empty_verdict()
-    seen = list(verdicts)
-    facts = [fact for one in seen for fact in one.facts]
-    if facts:
-        from iachygiene.parse.project import Project
+    facts = [fact for one in verdicts for fact in one.facts]
+    if not facts:
+        return verdict
+    unread = [each.what for one in verdicts for each in one.unchecked if each.why in _UNREAD]
+    outside = [*templates, *unread]
+    known = cache.linked(outside) if cache else None
+    if known is not None:
+        return known
+    from iachygiene.parse.project import Project, decode
 
-        unread = [each.what for one in seen for each in one.unchecked if each.why in _UNREAD]
-        project = Project(facts, [*templates, *unread])
-        for rule in rules.of("project").get(Project, ()):
-            run_rule(rule, project, "", rules.config, verdict)
+    project = Project(decode(facts), outside)
+    for rule in rules.of("project").get(Project, ()):
+        run_rule(rule, project, "", rules.config, verdict)
+    if cache:
+        cache.keep_linked(outside, verdict)
     return verdict
 
 

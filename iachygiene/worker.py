@@ -206,7 +206,7 @@ def encoded(verdict: Verdict) -> str:
 
     from iachygiene.parse.project import encode
 
-    parts = verdict._replace(facts=encode(verdict.facts))  # type: ignore[arg-type]
+    parts = (*verdict[:2], encode(verdict.facts), *verdict[3:])
     return json.dumps(parts, separators=(",", ":"))
 
 
@@ -227,12 +227,10 @@ def _verdict(
     seconds: dict[str, float],
     trace: list[Any],
 ) -> Verdict:
-    from iachygiene.parse.project import decode
-
     return Verdict(
         [_finding(row) for row in findings],
         [_comment(*row) for row in comments],
-        decode(facts),
+        facts,
         [Unchecked(*row) for row in unchecked],
         [Crash(*row) for row in crashes],
         counts,

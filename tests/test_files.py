@@ -129,6 +129,19 @@ def test_position_of_an_offset_counts_its_line_feeds(text: str) -> None:
         assert file.position(offset) == expected
 
 
+@given(st.text(alphabet="a\nü\r", max_size=40), st.lists(st.integers(0, 40)), st.data())
+def test_lines_are_the_same_whatever_was_asked_before(
+    text: str, offsets: list[int], data: st.DataObject
+) -> None:
+    file = SourceFile("a", text.encode())
+    lines = [line.removesuffix("\r") for line in text.split("\n")]
+    for offset in offsets:
+        before = text[:offset]
+        assert file.position(min(offset, len(text)))[0] == before.count("\n") + 1
+        number = data.draw(st.integers(1, len(lines) + 2))
+        assert file.line(number) == (lines[number - 1] if number <= len(lines) else "")
+
+
 @given(st.binary(max_size=60))
 def test_any_bytes_are_a_text_or_one_trouble_inside_it(data: bytes) -> None:
     file = SourceFile("a", data)

@@ -15,6 +15,7 @@ from iachygiene.keys import FORMATS, KUBERNETES_VERSIONS, LEVELS, TOOLS
 from iachygiene.rule import LANGUAGES
 
 if TYPE_CHECKING:
+    from iachygiene.cache import Cache
     from iachygiene.config import Config
     from iachygiene.discover import Listing, Place
     from iachygiene.engine import Options, Scan
@@ -223,7 +224,7 @@ def _scan(paths: Sequence[str], given: Mapping[str, Any], common: Common) -> int
         return 0
     options = _options(place, given)
     if not given["no_cache"]:
-        options = options._replace(cache=_cache(given["cache_dir"], common))
+        options = options._replace(cache=_cache(place.root, config, given["cache_dir"], common))
     listing, options, base = _narrowed(place, options, config, given, common)
     if given["show_files"]:
         return _show_files(place.root, listing, config, options)
@@ -279,17 +280,20 @@ def _scan_stdin(paths: Sequence[str], given: Mapping[str, Any], common: Common) 
     return _finish(scan, lambda: scan, place, None, config, given, common)
 
 
-def _cache(named: str | None, common: Common) -> str:
-    """The folder for verdicts, "" where it cannot be used."""
-    from iachygiene.cache import folder, refusal
+def _cache(root: str, config: Config, named: str | None, common: Common) -> Cache | None:
+    """The verdicts of earlier runs, None where their folder cannot be used.
+
+    They are read while git is still at work on its listing.
+    """
+    from iachygiene.cache import Cache, folder, refusal
 
     directory = named or folder(os.environ)
     if directory is None:
-        return ""
+        return None
     why = refusal(directory)
     if why and (named or common.verbose):
         click.echo(f"warning: no cache: {directory!a}: {why}", err=True)
-    return "" if why else directory
+    return None if why else Cache(directory, root, config.digest)
 
 
 def _narrowed(

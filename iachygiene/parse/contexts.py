@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from iachygiene.discover import defined_kinds
 from iachygiene.model import Broken, Job
 from iachygiene.parse import kustomize
+from iachygiene.parse.charts import chart_of
 from iachygiene.parse.kustomize import Kustomization
 
 if TYPE_CHECKING:
@@ -113,14 +114,3 @@ class _Joined:
     def join(self, one: str, other: str) -> None:
         low, high = sorted((self.first(one), self.first(other)))
         self._above[high] = low
-
-
-def chart_of(path: str, tree: Tree) -> str | None:
-    """The directory of the Helm chart whose template a file is, None if it is none."""
-    parts = path.split("/")
-    for depth, part in enumerate(parts[:-1]):
-        if part == "templates":
-            chart = "/".join(parts[:depth])
-            if tree.exists(f"{chart}/Chart.yaml" if chart else "Chart.yaml"):
-                return chart
-    return None

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from iachygiene.image import ImageRef, parse_image
 from iachygiene.model import Broken, Comment, Job, Location, SourceFile, Trouble, Unchecked
 from iachygiene.parse import kustomize, yaml
-from iachygiene.parse.contexts import chart_of as chart_of
+from iachygiene.parse.charts import chart_of
 from iachygiene.parse.contexts import group as group
 from iachygiene.parse.kustomize import (
     KUSTOMIZATIONS,

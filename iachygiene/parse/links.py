@@ -8,7 +8,7 @@ versions of runtimes. No rule judges these files themselves.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from posixpath import basename, dirname
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,17 +21,6 @@ from iachygiene.parse.project import BuildFact, Fact, ToolFact
 if TYPE_CHECKING:
     from iachygiene.files import Tree
 
-_BUILDS = re.compile(
-    r"(?:^|/)(?:skaffold\.ya?ml|docker-bake(?:\.override)?\.(?:hcl|json)|Tiltfile)$"
-    r"|^\.github/workflows/[^/]+\.ya?ml$"
-)
-_RUNTIMES = re.compile(
-    r"(?:^|/)(?:\.nvmrc|\.node-version|\.python-version|\.ruby-version|\.tool-versions|go\.mod"
-    r"|package\.json|pyproject\.toml|rust-toolchain(?:\.toml)?|global\.json)$"
-)
-_TERRAFORMS = re.compile(
-    r"(?:^|/)\.(?:terraform|opentofu)-version$|^\.github/workflows/[^/]+\.ya?ml$"
-)
 _MAX_SIZE = 256 * 1024
 
 
@@ -39,19 +28,6 @@ class Links(NamedTuple):
     """All facts of the files of a job."""
 
     facts: tuple[Fact, ...]
-
-
-def job_of(paths: Iterable[str], kinds: frozenset[str], images: dict[str, str]) -> Job | None:
-    """One job of the files that may link the kinds that are there; None where there are none."""
-    patterns = []
-    if "dockerfile" in kinds:
-        patterns += [_BUILDS, _RUNTIMES]
-    if "terraform" in kinds:
-        patterns.append(_TERRAFORMS)
-    found = [path for path in paths if any(one.search(path) for one in patterns)]
-    if not found and not images:
-        return None
-    return Job("links", "", tuple(found), {"images": images})
 
 
 def load(job: Job, tree: Tree) -> Iterator[Links]:

@@ -196,15 +196,19 @@ _TYPES: Mapping[str, type[Any]] = {
 _LOCATIONS = frozenset(("location", "base_location", "user_location", "healthcheck", "non_root"))
 
 
-def encode(facts: Iterable[Fact]) -> list[list[Any]]:
-    """Facts as values that JSON can hold."""
-    return [[type(fact).__name__, *fact] for fact in facts]
+def encode(facts: Iterable[Fact | list[Any]]) -> list[list[Any]]:
+    """Facts as values that JSON can hold; those that are rows already stay as they are."""
+    return [fact if isinstance(fact, list) else [type(fact).__name__, *fact] for fact in facts]
 
 
-def decode(rows: Iterable[list[Any]]) -> list[Fact]:
+def decode(rows: Iterable[Fact | list[Any]]) -> list[Fact]:
     """The facts that `encode` made the rows of, after a journey through JSON."""
     facts: list[Fact] = []
-    for name, *values in rows:
+    for row in rows:
+        if not isinstance(row, list):
+            facts.append(row)
+            continue
+        name, *values = row
         kind = _TYPES[name]
         fields = zip(kind._fields, values, strict=True)
         facts.append(kind(*(_value(field, value) for field, value in fields)))

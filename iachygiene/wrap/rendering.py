@@ -15,6 +15,7 @@ from iachygiene.keys import KUBERNETES_VERSIONS
 from iachygiene.model import Broken, SourceFile, ToolStatus, Unchecked
 from iachygiene.parse import yaml
 from iachygiene.parse.kubernetes import Manifest, ManifestSet
+from iachygiene.rendered import HELM_CHECK
 from iachygiene.schemas.catalog import Catalog
 from iachygiene.tools import HELM, KUBECTL, KUSTOMIZE, Program, ToolRun, first_line
 from iachygiene.wrap.terraform import in_threads, status_of
@@ -22,7 +23,6 @@ from iachygiene.wrap.terraform import in_threads, status_of
 if TYPE_CHECKING:
     from iachygiene.files import Tree
 
-HELM_CHECK = "helm template"
 KUSTOMIZE_CHECK = "kustomize build"
 AT_ONCE = 2
 MAX_LINKS = 10_000
@@ -48,26 +48,15 @@ class _Answer(NamedTuple):
 
 
 def charts(
-    directories: Sequence[str], tree: Tree, program: Program | None, settings: Mapping[str, Any]
+    directories: Sequence[str], tree: Tree, program: Program, settings: Mapping[str, Any]
 ) -> Iterator[Rendered | ToolStatus | Unchecked]:
-    """Render charts; those within another one are rendered with it."""
-    outer = [one for one in directories if not _is_inner(one, directories)]
+    """Render charts."""
     required = settings.get("policy") == "always"
-    counted = "1 chart" if len(outer) == 1 else f"{len(outer)} charts"
-    if settings.get("policy") == "never":
-        detail = f'{counted}: tools.helm.policy is "never"'
-        yield ToolStatus("helm", HELM_CHECK, "disabled", detail=detail, units=len(outer))
-        return
-    if program is None:
-        run = HELM.missing(tree.root)
-        status = _status(HELM_CHECK, [run], len(outer), required)
-        yield status._replace(detail=f"{counted} not rendered: {run.detail}")
-        return
 
     def render(directory: str) -> _Answer:
         return _chart(directory, tree, program, settings)
 
-    yield from _told(in_threads(render, outer, AT_ONCE), HELM_CHECK, required)
+    yield from _told(in_threads(render, directories, AT_ONCE), HELM_CHECK, required)
 
 
 def kustomizations(
@@ -79,14 +68,6 @@ def kustomizations(
         return _kustomization(directory, tree, program, settings)
 
     yield from _told(in_threads(render, directories, AT_ONCE), KUSTOMIZE_CHECK, required=True)
-
-
-def _is_inner(directory: str, directories: Sequence[str]) -> bool:
-    return any(
-        directory.startswith(f"{one}/charts/" if one else "charts/")
-        for one in directories
-        if one != directory
-    )
 
 
 def _told(

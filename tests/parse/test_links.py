@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iachygiene.files import Tree
-from iachygiene.parse.links import facts, job_of, load
+from iachygiene.linking import job_of
+from iachygiene.parse.links import facts, load
 from iachygiene.parse.project import BuildFact, Fact, ToolFact, VersionFact, decode, encode
 
 KINDS = frozenset(("dockerfile", "terraform"))
