@@ -89,19 +89,29 @@ def _automatic(root: str) -> str:
 def since(root: str, base: str, listing: Listing, config: Config, tree: Tree) -> Changes:
     """What differs in the working tree from a commit; raises `NoHistory`.
 
-    Only files that a scan looks at are compared, by their contents: what the index believes
-    of the working tree plays no part.
+    Only files that a scan looks at are compared, by their contents. A file whose times and
+    size are those that the index noted holds what the index does, and is not read.
     """
     blobs = stored.tree_at(root, base)
     if isinstance(blobs, git.Refusal):
         raise NoHistory(blobs.detail)
+    entries = stored.entries_of(root)
     changed, here = set(), set()
     for path in listing.paths:
-        if _matters(path, config) and (tree.exists(path) or tree.is_link(path)):
-            here.add(path)
-            blob = blobs.get(path)
-            if blob is None or not _is(blob, path, tree):
-                changed.add(path)
+        if not _matters(path, config):
+            continue
+        blob, entry = blobs.get(path), entries.get(path)
+        try:
+            state = stored.state_of(os.lstat(tree.absolute(path)))
+        except OSError:
+            continue
+        here.add(path)
+        if blob and entry and entry.state == state:
+            same = entry.name == blob.name
+        else:
+            same = blob is not None and _is(blob, path, tree)
+        if not same:
+            changed.add(path)
     deleted = {path for path in blobs.keys() - here if _matters(path, config)}
     reasons = [path for path in (*changed, *deleted) if _decides_all(path, config)]
     why = f"{min(reasons)} changed" if reasons else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -113,6 +114,63 @@ def index_of(root: str) -> tuple[Mapping[str, Blob], frozenset[str]] | Refusal:
         elif mode in ("100644", "100755"):
             found[path] = Blob(name)
     return found, frozenset(unmerged)
+
+
+class Entry(NamedTuple):
+    """What the index knows of a file: the name of its contents, and its state on disk then.
+
+    `state` is the times of change of contents and of the entry in nanoseconds, the size in
+    bytes and the number of the inode, the last two by their lower 32 bits.
+    """
+
+    name: str
+    state: tuple[int, int, int, int]
+
+
+_ENTRY = re.compile(
+    r"  ctime: (\d+):(\d+)\n  mtime: (\d+):(\d+)\n  dev: \d+\tino: (\d+)\n"
+    r"  uid: \d+\tgid: \d+\n  size: (\d+)\tflags: [0-9a-f]+\n"
+)
+
+
+def entries_of(root: str) -> Mapping[str, Entry]:
+    """The entries of the index that tell whether their files are still what they were.
+
+    Files that changed within the tick of the clock in which the index was written are left
+    out, as git itself does not believe these; so is everything where git does not tell.
+    """
+    listing = start(root, "ls-files", "--cached", "--stage", "--debug", "-z", limit=LISTING_LIMIT)
+    place = ask(root, "rev-parse", "--git-path", "index", limit=LISTING_LIMIT)
+    if isinstance(listing, Refusal) or isinstance(place, Refusal):
+        return {}
+    try:
+        written = os.stat(os.path.join(root, os.fsdecode(place.rstrip(b"\n")))).st_mtime_ns
+    except OSError:
+        return {}
+    ended = listing.wait()
+    if refusal_of(ended):
+        return {}
+    found: dict[str, Entry] = {}
+    head, *rest = os.fsdecode(ended.stdout).split("\0")
+    for chunk in rest:
+        known = _ENTRY.match(chunk)
+        if known is None:
+            return {}
+        ctime, ctime_ns, mtime, mtime_ns, inode, size = map(int, known.groups())
+        fields, _, path = head.partition("\t")
+        mode, name, stage = fields.split(" ")
+        changed = mtime * 1_000_000_000 + mtime_ns
+        if stage == "0" and mode in ("100644", "100755") and changed < written:
+            state = (changed, ctime * 1_000_000_000 + ctime_ns, size, inode)
+            found[path] = Entry(name, state)
+        head = chunk[known.end() :]
+    return found
+
+
+def state_of(found: os.stat_result) -> tuple[int, int, int, int]:
+    """The state of a file as an entry of the index has it."""
+    low = 0xFFFFFFFF
+    return (found.st_mtime_ns, found.st_ctime_ns, found.st_size & low, found.st_ino & low)
 
 
 def holds(blob: Blob, data: bytes) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iachygiene.changes import _added
+from iachygiene.changes import _added, since
+from iachygiene.config import load
+from iachygiene.discover import Listing
+from iachygiene.files import Tree
 
 BAD = "FROM debian\n"
 GOOD = "FROM debian:12.5\nUSER 1000\n"
@@ -59,6 +63,35 @@ def test_since_looks_at_committed_edited_and_new_files(repository: Path) -> None
     repository.joinpath("Dockerfile.new").write_text(BAD)
     files = {path for path, _ in found(repository, "--since", "main")}
     assert files == {"Dockerfile", "Dockerfile.committed", "Dockerfile.new"}
+
+
+def test_edit_that_keeps_size_and_time_is_a_change(repository: Path) -> None:
+    path = repository / "Dockerfile"
+    before = path.stat()
+    path.write_text(GOOD.replace(":12.5", ":12.6"))
+    assert path.stat().st_size == before.st_size
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    done = run(repository, "--since", "main", "--show-files")
+    assert done.stdout.split() == ["dockerfile", "Dockerfile"]
+
+
+def test_files_that_the_index_knows_are_not_read(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = 1_000_000_000
+    for path in repository.glob("Dockerfile*"):
+        os.utime(path, (old, old))
+    git(repository, "update-index", "--refresh")
+    repository.joinpath("Dockerfile").write_text(BAD)
+    tree = Tree(str(repository))
+    read: list[str] = []
+    raw = tree.raw
+    monkeypatch.setattr(tree, "raw", lambda path: read.append(path) or raw(path))
+    listing = Listing(["Dockerfile", "Dockerfile.old"], from_git=True)
+    config = load(str(repository))
+    base = git(repository, "rev-parse", "main").strip()
+    assert since(str(repository), base, listing, config, tree).files == {"Dockerfile"}
+    assert read == ["Dockerfile"]
 
 
 def test_nothing_changed_is_nothing_found(repository: Path) -> None:
