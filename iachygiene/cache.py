@@ -90,6 +90,11 @@ class Cache:
         self.hits = 0
         self._load()
 
+    @property
+    def holds_any(self) -> bool:
+        """Whether there are verdicts of an earlier run, of whatever files."""
+        return bool(self._rows)
+
     def begin(self, tree: Tree) -> None:
         """Answer for this tree from here on, and have it trace what is looked at."""
         tree.started = time.time_ns()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from iachygiene.baseline import Baseline, Matched
     from iachygiene.cache import Cache
     from iachygiene.config import Config
+    from iachygiene.worker import Crew
 
 
 class Options(NamedTuple):
@@ -107,6 +108,11 @@ def run(
     if cache:
         cache.begin(tree)
     programs = Programs(tree, config, options, cache)
+    crew = None
+    if options.focus == Focus() and not options.kinds and options.workers != 1:
+        from iachygiene.worker import crew_for
+
+        crew = crew_for(tree, rules, listing.paths, options.workers, cache)
     found = survey(tree, listing, config, options, programs.settings, cache)
     links = None
     if rules.linking:
@@ -122,7 +128,7 @@ def run(
     progress.say("checking", len(touched))
     if options.timeout:
         rules.deadline = started + options.timeout
-    verdicts = _known_or_judged(touched, tree, rules, options.workers, progress, cache)
+    verdicts = _known_or_judged(touched, tree, rules, options.workers, progress, cache, crew)
     linked = _facts_elsewhere(found.jobs, touched, links, tree, rules, cache)
     whole = _judge_tree(found, listing, tree, rules, options)
     progress.say("waiting for programs")
@@ -202,14 +208,24 @@ def survey(
 
 
 def judge_all(
-    jobs: Sequence[Job], tree: Tree, rules: Rules, workers: int, progress: Progress
+    jobs: Sequence[Job],
+    tree: Tree,
+    rules: Rules,
+    workers: int,
+    progress: Progress,
+    crew: Crew | None = None,
 ) -> list[Verdict]:
-    """A verdict for each job, from worker processes where the work is worth starting them."""
-    from iachygiene.worker import judge_in_workers, worthwhile
+    """A verdict for each job, from worker processes where the work is worth starting them.
+
+    `crew` are some that have started already.
+    """
+    from iachygiene.worker import Crew, worthwhile
 
     count = worthwhile(jobs, tree, workers)
     if count > 1:
-        return judge_in_workers(jobs, tree, rules, count, progress)
+        return (crew or Crew(tree, rules, count)).judge(jobs, progress)
+    if crew:
+        crew.dismiss()
     verdicts = []
     for job in jobs:
         late = rules.is_late
@@ -226,13 +242,14 @@ def _known_or_judged(
     workers: int,
     progress: Progress,
     cache: Cache | None,
+    crew: Crew | None,
 ) -> list[Verdict]:
     if cache is None:
-        return judge_all(jobs, tree, rules, workers, progress)
+        return judge_all(jobs, tree, rules, workers, progress, crew)
     found = cache.find(jobs, linking=rules.linking)
     missing = [job for job, verdict in zip(jobs, found, strict=True) if verdict is None]
     progress.done += len(jobs) - len(missing)
-    judged = judge_all(missing, tree, rules, workers, progress)
+    judged = judge_all(missing, tree, rules, workers, progress, crew)
     for job, verdict in zip(missing, judged, strict=True):
         cache.keep(job, verdict, linking=rules.linking)
     new = iter(judged)

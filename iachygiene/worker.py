@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any
 
+from iachygiene.discover import kind_by_name
 from iachygiene.files import Tree
 from iachygiene.judge import (
     Rules,
@@ -36,12 +38,36 @@ from iachygiene.model import (
 )
 
 if TYPE_CHECKING:
+    from iachygiene.cache import Cache
     from iachygiene.progress import Progress
 
 GRACE = 5.0
 """Seconds that a worker gets beyond the time limit of a job before it is killed."""
 WORTHWHILE = 1_500_000
 """Bytes of work above which a second process pays, measured at about 0.25 s of one."""
+
+
+MANY = 300
+"""Files of known kinds above which processes start before it is known how much work there is."""
+
+
+def crew_for(
+    tree: Tree, rules: Rules, paths: Sequence[str], asked: int, cache: Cache | None
+) -> Crew | None:
+    """Workers that make themselves ready, where these files will surely keep them busy.
+
+    `asked` is as for `worthwhile`. With verdicts of earlier runs there is mostly little to do.
+    """
+    processors = os.cpu_count() or 1
+    count = asked or min(processors, 8)
+    if count < 2 or len(paths) < MANY or tree.stored is not None or (cache and cache.holds_any):
+        return None
+    kinds = [kind_by_name(path) for path in paths]
+    known = {"kubernetes" if kind == "yaml" else kind for kind in kinds if kind}
+    if sum(kind is not None for kind in kinds) < MANY:
+        return None
+    wanted = [kind for kind in sorted(known) if rules.config.wants_language(kind)]
+    return Crew(tree, rules, count, wanted)
 
 
 def worthwhile(jobs: Sequence[Job], tree: Tree, asked: int) -> int:
@@ -60,50 +86,71 @@ def _weight(job: Job, tree: Tree) -> int:
     return sum(map(tree.size, job.paths))
 
 
-def judge_in_workers(
-    jobs: Sequence[Job], tree: Tree, rules: Rules, count: int, progress: Progress
-) -> list[Verdict]:
-    """The verdict of each job, in their order; heaviest jobs first, one thread a worker."""
-    from queue import SimpleQueue
-    from threading import Thread
+class Crew:
+    """Some worker processes, each with a thread that hands it jobs.
 
-    verdicts: list[Verdict | None] = [None] * len(jobs)
-    waiting: SimpleQueue[list[int] | None] = SimpleQueue()
-    order = sorted(range(len(jobs)), key=lambda index: -_weight(jobs[index], tree))
-    for batch in _batches(order, jobs, tree):
-        waiting.put(batch)
-    for _ in range(count):
-        waiting.put(None)
+    They start at once, and load what they need for `kinds` until there are jobs.
+    """
 
-    def tend() -> None:
+    def __init__(self, tree: Tree, rules: Rules, count: int, kinds: Collection[str] = ()) -> None:
+        from queue import SimpleQueue
+        from threading import Thread
+
+        self._tree = tree
+        self._rules = rules
+        self._kinds = kinds
+        self._jobs: Sequence[Job] = ()
+        self._verdicts: list[Verdict | None] = []
+        self._progress: Progress | None = None
+        self._waiting: SimpleQueue[list[int] | None] = SimpleQueue()
+        self._threads: list[Thread] = []
+        for _ in range(count):
+            thread = Thread(target=self._tend, daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:
+                break
+            self._threads.append(thread)
+
+    def judge(self, jobs: Sequence[Job], progress: Progress) -> list[Verdict]:
+        """The verdict of each job, in their order; the heaviest are judged first."""
+        self._jobs, self._progress = jobs, progress
+        self._verdicts = [None] * len(jobs)
+        weights = [_weight(job, self._tree) for job in jobs]
+        order = sorted(range(len(jobs)), key=lambda index: -weights[index])
+        for batch in _batches(order, weights):
+            self._waiting.put(batch)
+        self.dismiss()
+        for thread in self._threads:
+            thread.join()
+        rules = self._rules
+        timeout = rules.config.unit_timeout
+        return [
+            verdict or judge(job, self._tree, rules, timeout=timeout)
+            for verdict, job in zip(self._verdicts, jobs, strict=True)
+        ]
+
+    def dismiss(self) -> None:
+        """Let the processes end once all jobs are done."""
+        for _ in self._threads:
+            self._waiting.put(None)
+
+    def _tend(self) -> None:
+        tree, rules = self._tree, self._rules
         try:
-            worker = _Worker(tree, rules)
-            while (batch := waiting.get()) is not None:
+            worker = _Worker(tree, rules, self._kinds)
+            while (batch := self._waiting.get()) is not None:
                 for index in batch:
+                    job = self._jobs[index]
                     if rules.is_late:
-                        verdicts[index] = judge_late(jobs[index])
+                        self._verdicts[index] = judge_late(job)
                         continue
-                    worker, verdicts[index] = _asked_twice(worker, jobs[index], tree, rules)
-                    progress.done += 1
+                    worker, self._verdicts[index] = _asked_twice(worker, job, tree, rules)
+                    if self._progress:
+                        self._progress.done += 1
             worker.stop()
         except (OSError, RuntimeError, MemoryError):
             return  # no process to be had: what is left is judged in this one
-
-    threads = [Thread(target=tend, daemon=True) for _ in range(count)]
-    started = []
-    for thread in threads:
-        try:
-            thread.start()
-        except RuntimeError:
-            break
-        started.append(thread)
-    for thread in started:
-        thread.join()
-    timeout = rules.config.unit_timeout
-    return [
-        verdict or judge(job, tree, rules, timeout=timeout)
-        for verdict, job in zip(verdicts, jobs, strict=True)
-    ]
 
 
 def _asked_twice(worker: _Worker, job: Job, tree: Tree, rules: Rules) -> tuple[_Worker, Verdict]:
@@ -112,7 +159,7 @@ def _asked_twice(worker: _Worker, job: Job, tree: Tree, rules: Rules) -> tuple[_
     A job whose worker died gets a second one; what kills that too is named.
     """
     for _ in range(2):
-        answer = worker.ask(job)
+        answer = worker.ask(job, linking=rules.linking)
         if answer is not None:
             return worker, answer
         why = worker.why
@@ -120,13 +167,13 @@ def _asked_twice(worker: _Worker, job: Job, tree: Tree, rules: Rules) -> tuple[_
     return worker, _lost(job, tree, rules, why)
 
 
-def _batches(order: Sequence[int], jobs: Sequence[Job], tree: Tree) -> Iterator[list[int]]:
+def _batches(order: Sequence[int], weights: Sequence[int]) -> Iterator[list[int]]:
     """Runs of jobs of at least 32 kB, so that small ones do not pay a journey each."""
     batch: list[int] = []
     weight = 0
     for index in order:
         batch.append(index)
-        weight += _weight(jobs[index], tree)
+        weight += weights[index]
         if weight >= 32_768 or len(batch) >= 64:
             yield batch
             batch, weight = [], 0
@@ -137,7 +184,7 @@ def _batches(order: Sequence[int], jobs: Sequence[Job], tree: Tree) -> Iterator[
 class _Worker:
     """One process of ours and the pipes to it."""
 
-    def __init__(self, tree: Tree, rules: Rules) -> None:
+    def __init__(self, tree: Tree, rules: Rules, kinds: Collection[str] = ()) -> None:
         from iachygiene.tools import start_own_module
 
         self.why = ""
@@ -151,13 +198,13 @@ class _Worker:
                 "explicit": sorted(tree.explicit),
                 "max_size": tree.max_size,
                 "config": config.dump(),
-                "linking": rules.linking,
+                "kinds": list(kinds),
                 "started": tree.started,
                 "tracing": tree.tracing,
             }
         )
 
-    def ask(self, job: Job) -> Verdict | None:
+    def ask(self, job: Job, *, linking: bool) -> Verdict | None:
         """The verdict of a job, None where the worker did not live to give it."""
         from threading import Timer
 
@@ -166,7 +213,7 @@ class _Worker:
         killer.daemon = True
         killer.start()
         try:
-            self._send([job.kind, job.directory, job.paths, dict(job.settings)])
+            self._send([linking, job.kind, job.directory, job.paths, dict(job.settings)])
             answer = self.process.stdout.readline() if self.process.stdout else b""
         except OSError:
             answer = b""
@@ -283,9 +330,12 @@ def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
     )
     tree.started, tree.tracing = first["started"], first["tracing"]
     config = Config.restore(first["config"])
-    rules = Rules(config, linking=first["linking"])
+    rules = Rules(config)
+    for kind in first["kinds"]:
+        import_module(f"iachygiene.parse.{kind}")
+        rules.of(kind)
     for line in iter(requests.readline, b""):
-        kind, directory, paths, settings = json.loads(line)
+        rules.linking, kind, directory, paths, settings = json.loads(line)
         job = Job(kind, directory, tuple(paths), settings)
         verdict = judge(job, tree, rules, timeout=config.unit_timeout)
         answers.write(encoded(verdict).encode() + b"\n")

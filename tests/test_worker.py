@@ -28,7 +28,7 @@ def tree(tmp_path: Path) -> Tree:
 
 
 def judged(tree: Tree, *jobs: Job) -> list[Verdict]:
-    return worker.judge_in_workers(jobs, tree, Rules(Config()), 2, Progress())
+    return worker.Crew(tree, Rules(Config()), 2).judge(jobs, Progress())
 
 
 def codes(verdict: Verdict) -> list[str]:
@@ -71,6 +71,25 @@ def test_jobs_are_judged_here_where_no_process_can_be_started(
     monkeypatch.setattr(tools, "start_own_module", refuse)
     for verdict in judged(tree, *DOCKERFILES):
         assert "DF3006" in codes(verdict)
+
+
+def test_worker_that_made_itself_ready_judges_the_same(tree: Tree) -> None:
+    crew = worker.Crew(tree, Rules(Config()), 2, ["dockerfile", "kubernetes"])
+    for early, late in zip(
+        crew.judge(DOCKERFILES, Progress()), judged(tree, *DOCKERFILES), strict=True
+    ):
+        assert early.findings == late.findings
+
+
+def test_workers_start_early_only_for_many_files_that_nobody_knows(tree: Tree) -> None:
+    many = [f"{number}.tf" for number in range(worker.MANY)]
+    rules = Rules(Config())
+    assert worker.crew_for(tree, rules, many[1:], 2, None) is None
+    assert worker.crew_for(tree, rules, [f"{path}.txt" for path in many], 2, None) is None
+    assert worker.crew_for(tree, rules, many, 1, None) is None
+    crew = worker.crew_for(tree, rules, many, 2, None)
+    assert crew is not None
+    crew.dismiss()
 
 
 def test_small_work_is_done_in_one_process(tree: Tree) -> None:
