@@ -31,6 +31,9 @@ _DAY = 86_400
 _NOT_KEPT = frozenset(("HYG003", "HYG005"))
 """What may be otherwise next time though no file changed: permissions and time limits."""
 
+_PARTS = ("alone", "linked", "facts")
+"""What a verdict holds: findings without facts, with them, or facts alone."""
+
 Row = list[Any]
 """A job's key, what it looked at (`Trace.dump`), and its verdict as JSON text."""
 
@@ -194,9 +197,16 @@ class Cache:
 
         `linking` says whether it has to have yielded its facts.
         """
-        keys = [self._key(job, linking) for job in jobs]
-        self._asked += keys
-        rows = [self._rows.get(key) for key in keys]
+        return self._verdicts(jobs, ["linked" if linking else "alone"])
+
+    def find_facts(self, jobs: Sequence[Job]) -> list[Verdict | None]:
+        """The verdict of each job, which may be without findings; None as for `find`."""
+        return self._verdicts(jobs, ["linked", "facts"])
+
+    def _verdicts(self, jobs: Sequence[Job], parts: Sequence[str]) -> list[Verdict | None]:
+        keys = [[self._key(job, part) for part in parts] for job in jobs]
+        self._asked += [key for key, *_ in keys]
+        rows = [next(filter(None, map(self._rows.get, each)), None) for each in keys]
         held = [row if row and self._holds(row, self._tree) else None for row in rows]
         texts = [row[2] for row in held if row]
         self.hits += len(texts)
@@ -209,12 +219,19 @@ class Cache:
 
     def keep(self, job: Job, verdict: Verdict, *, linking: bool) -> None:
         """Remember the verdict of a job, unless it may be another one next time."""
+        self._keep(job, verdict, "linked" if linking else "alone")
+
+    def keep_facts(self, job: Job, verdict: Verdict) -> None:
+        """Remember the facts of a job that no rule has judged."""
+        self._keep(job, verdict, "facts")
+
+    def _keep(self, job: Job, verdict: Verdict, part: str) -> None:
         if verdict.crashes or not verdict.trace or not _may_be_kept(verdict):
             return
         from iachygiene.worker import encoded
 
         self._linked = []  # rests on what the verdict was before
-        key = self._key(job, linking)
+        key = self._key(job, part)
         text = encoded(verdict._replace(seconds={}, trace=[]))
         self._codes.update(one.rule for one in verdict.findings)
         self._rows[key] = [key, verdict.trace, text]
@@ -253,7 +270,7 @@ class Cache:
             return
         from iachygiene.programs import CODES
 
-        wanted = {self._key(job, linking) for job in jobs for linking in (False, True)}
+        wanted = {self._key(job, part) for job in jobs for part in _PARTS}
         rows = [row for key, row in self._rows.items() if key in wanted]
         briefs = {code: brief(code)[1:] for code in sorted(self._codes | CODES)}
         told = {what: row for what, row in self._told.items() if self._are_there(row)}
@@ -270,12 +287,12 @@ class Cache:
             if os.path.lexists(temporary):
                 os.unlink(temporary)
 
-    def _key(self, job: Job, linking: bool) -> str:
+    def _key(self, job: Job, part: str) -> str:
         # Most jobs of a kind share one table, which can be large.
         table = self._tables.setdefault(id(job.settings), (job.settings, ""))
         if not table[1]:
             table = self._tables[id(job.settings)] = (job.settings, _settings(job))
-        return _key(job, linking, table[1])
+        return _key(job, part, table[1])
 
     def _are_there(self, row: Row) -> bool:
         return all(self._signature(read[0]) is not None for read in row[1][0])
@@ -317,8 +334,8 @@ class Cache:
         return bool(same)
 
 
-def _key(job: Job, linking: bool, settings: str) -> str:
-    what = [job.kind, job.directory, job.paths, settings, linking]
+def _key(job: Job, part: str, settings: str) -> str:
+    what = [job.kind, job.directory, job.paths, settings, part]
     return digest(json.dumps(what).encode())[:32]
 
 

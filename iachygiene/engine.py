@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from iachygiene.discover import Discovered, Focus, Listing, discover, is_touched, units_around
 from iachygiene.files import Stored, Tree
 from iachygiene.judge import Rules, Verdict, empty_verdict, judge, judge_late, report_trouble
-from iachygiene.linking import elsewhere, links_of
+from iachygiene.linking import are_many, elsewhere, links_of
 from iachygiene.model import Job, Result, SourceFile, Span, Unchecked
 from iachygiene.progress import Progress
 from iachygiene.settle import Settled, settle, sources_of, unjudged_files
@@ -267,15 +267,20 @@ def _facts_elsewhere(
     """The facts of jobs out of focus, where rules across languages have a use for them."""
     if not rules.linking:
         return []
-    wanted, complete = elsewhere(jobs, touched)
-    wanted += [] if links is None else [links]
-    known = cache.find(wanted, linking=True) if cache else [None] * len(wanted)
-    found = []
-    for job, verdict in zip(wanted, known, strict=True):
-        found.append(verdict or judge(job, tree, rules, facts_only=True))
-        if cache and verdict is None and job is links:
-            cache.keep(job, found[-1], linking=True)
-    if not complete:
+    wanted = elsewhere(jobs, touched) + ([] if links is None else [links])
+    known = cache.find_facts(wanted) if cache else [None] * len(wanted)
+    found = [verdict for verdict in known if verdict]
+    unknown = [job for job, verdict in zip(wanted, known, strict=True) if verdict is None]
+    manifests = [job for job in unknown if job.kind == "kubernetes"]
+    if manifests and are_many(manifests, tree):
+        unknown = [job for job in unknown if job.kind != "kubernetes"]
+    else:
+        manifests = []
+    for job in unknown:
+        found.append(judge(job, tree, rules, facts_only=True))
+        if cache:
+            cache.keep_facts(job, found[-1])
+    if manifests:
         left_out = empty_verdict()
         left_out.unchecked.append(Unchecked("", "size", "manifests not read for their facts"))
         found.append(left_out)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from iachygiene.model import Job
+
+if TYPE_CHECKING:
+    from iachygiene.files import Tree
 
 _BUILDS = frozenset(
     (
@@ -24,7 +28,11 @@ _WORKFLOWS = ".github/workflows/"
 LINKED = frozenset(("compose", "dockerfile", "kubernetes"))
 """The kinds that speak of the same images, ports and names."""
 MANY = 500
-"""Manifests out of focus; beyond that, a commit would pay for the whole repository."""
+MANY_BYTES = 2_000_000
+"""Manifests out of focus and bytes of them; beyond, a commit would pay for the whole repository.
+
+A run over all of it remembers what they say.
+"""
 
 
 def links_of(
@@ -59,13 +67,15 @@ def _is_workflow(path: str) -> bool:
     return inside != path and "/" not in inside and inside.endswith((".yml", ".yaml"))
 
 
-def elsewhere(jobs: Sequence[Job], touched: Sequence[Job]) -> tuple[list[Job], bool]:
-    """The jobs out of focus whose facts count, and whether these are all there are."""
+def elsewhere(jobs: Sequence[Job], touched: Sequence[Job]) -> list[Job]:
+    """The jobs out of focus whose facts count."""
     judged = {id(job) for job in touched}
     if not any(job.kind in LINKED for job in touched):
-        return [], True
-    wanted = [job for job in jobs if job.kind in LINKED and id(job) not in judged]
-    manifests = sum(len(job.paths) for job in wanted if job.kind == "kubernetes")
-    if manifests > MANY:
-        return [job for job in wanted if job.kind != "kubernetes"], False
-    return wanted, True
+        return []
+    return [job for job in jobs if job.kind in LINKED and id(job) not in judged]
+
+
+def are_many(jobs: Sequence[Job], tree: Tree) -> bool:
+    """Whether reading manifests for their facts alone would cost too much."""
+    paths = [path for job in jobs for path in job.paths]
+    return len(paths) > MANY or sum(map(tree.size, paths)) > MANY_BYTES
