@@ -25,9 +25,12 @@ if TYPE_CHECKING:
     from iachygiene.engine import Options
     from iachygiene.files import Tree
     from iachygiene.parse.kubernetes import Unit
+    from iachygiene.parse.project import Fact
     from iachygiene.tools import Program
     from iachygiene.wrap.rendering import Rendered
 
+NAMESPACE, RELEASE = "default", "release-name"
+"""What stands in rendered charts for a namespace and a name that only an installation gives."""
 RENDERERS = frozenset(("helm", "kubectl", "kustomize"))
 
 
@@ -47,6 +50,8 @@ class Rendering:
             self._builder = KUSTOMIZE.find(tree.root) or KUBECTL.find(tree.root)
         self._said: list[Any] = []
         self._thread: Thread | None = None
+        self.charts: set[str] = set()
+        """The directories of the charts that were rendered, once `finish` has returned."""
 
     @property
     def builds(self) -> bool:
@@ -110,6 +115,7 @@ class Rendering:
                 verdict.unchecked.append(unit)
             else:
                 self._judge(unit, rules, verdict)
+                self.charts.add(unit.directory)
         return statuses
 
     def _judge(self, rendered: Rendered, rules: Rules, verdict: Verdict) -> None:
@@ -121,6 +127,8 @@ class Rendering:
             for rule in table.get(type(unit), ()):
                 run_rule(rule, unit, unit.location.path, self.config, own)
             own.comments.extend(comments(unit))
+            if rules.linking:
+                verdict.facts.extend(_facts(unit))
         verdict.findings.extend(map(_at_source, own.findings))
         verdict.comments.extend(_annotations(own.comments))
         verdict.crashes.extend(own.crashes)
@@ -135,6 +143,34 @@ def _units(rendered: Rendered, tree: Tree) -> Iterator[Unit]:
         from iachygiene.parse.argo import load
 
         yield from load(rendered.manifests, tree)
+
+
+def _facts(unit: Unit) -> Iterator[Fact]:
+    """What rendered objects say to the project; the versions of their images may be overridden."""
+    from iachygiene.parse.kubernetes import facts
+    from iachygiene.parse.project import HostFact, ImageFact, NameFact
+
+    fact: Any
+    for fact in facts(unit):
+        if isinstance(fact, ImageFact):
+            continue
+        if isinstance(fact, NameFact):
+            spaces = tuple("" if one == NAMESPACE else one for one in fact.namespaces)
+            fact = fact._replace(name=_without_release(fact.name), namespaces=spaces)
+        elif isinstance(fact, HostFact):
+            labels = _without_release(fact.host).split(".")
+            host = labels[0] if labels[1:2] == [NAMESPACE] else ".".join(labels)
+            fact = fact._replace(host=host)
+        places = {
+            name: _whole(value)
+            for name, value in zip(fact._fields, fact, strict=True)
+            if isinstance(value, Location)
+        }
+        yield fact._replace(**places)
+
+
+def _without_release(name: str) -> str:
+    return name.removeprefix(f"{RELEASE}-")
 
 
 def _any_kustomization(jobs: Iterable[Job]) -> bool:

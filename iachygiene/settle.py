@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iachygiene.discover import Discovered, Focus
@@ -58,7 +59,8 @@ def settle(
     jobs that could not be judged in full.
     """
     config = rules.config
-    project = _judge_project([*verdicts, *linked], rules, _templates(found, tree))
+    templates = _templates(found, tree, programs.rendered)
+    project = _judge_project([*verdicts, *linked], rules, templates)
     findings = [finding for verdict in (*verdicts, project) for finding in verdict.findings]
     from iachygiene.programs import VALIDATE_RULES
 
@@ -201,8 +203,8 @@ def exit_code(result: Result, fail_on: Severity | None, *, strict: bool = False)
     return 3 if strict and not result.counts else 0
 
 
-def _templates(found: Discovered, tree: Tree) -> list[str]:
-    """The templates of charts: what helm makes of them says nothing to the project."""
+def _templates(found: Discovered, tree: Tree, rendered: AbstractSet[str]) -> list[str]:
+    """The templates of charts that are not rendered: what helm makes of them is not known."""
     paths = [
         path
         for path, kind in found.kinds.items()
@@ -212,7 +214,17 @@ def _templates(found: Discovered, tree: Tree) -> list[str]:
         return []
     from iachygiene.parse.kubernetes import chart_of
 
-    return [path for path in paths if chart_of(path, tree) is not None]
+    return [
+        path
+        for path in paths
+        if (chart := chart_of(path, tree)) is not None and not _is_in(chart, rendered)
+    ]
+
+
+def _is_in(chart: str, rendered: AbstractSet[str]) -> bool:
+    """Whether a chart, or one around it, is rendered."""
+    around = (f"{one}/charts/" if one else "charts/" for one in rendered)
+    return chart in rendered or any(map(chart.startswith, around))
 
 
 def _judge_project(
