@@ -96,6 +96,7 @@ def run(
 ) -> Scan:
     """The whole pipeline over one root."""
     from iachygiene.programs import REPLACED_RULES, Programs
+    from iachygiene.rendered import charts_around
 
     progress = progress or Progress()
     started = perf_counter()
@@ -109,6 +110,7 @@ def run(
         images = config.settings("project").get("images", {})
         rules.linking, links = links_of(found.jobs, listing.paths, images)
     around = units_around(options.deleted, found.jobs)
+    around |= charts_around(options.focus.files | options.deleted, found.jobs)
     if around and options.focus != Focus():
         wider = options.focus._replace(files=options.focus.files | around)
         options = options._replace(focus=wider)

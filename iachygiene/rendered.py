@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -134,6 +135,41 @@ class Rendering:
         verdict.crashes.extend(own.crashes)
         for name, seconds in own.seconds.items():
             verdict.seconds[name] += seconds
+
+
+_OF_CHART = re.compile(
+    r"(?:^|/)(?:Chart\.(?:yaml|lock)|values[^/]*\.(?:ya?ml|json)|(?:templates|files)/.+)$"
+)
+
+
+def charts_around(changed: Iterable[str], jobs: Iterable[Job]) -> frozenset[str]:
+    """The templates of the charts that some files belong to, which are rendered from them.
+
+    A template says what stands in itself alone, unless it is a library of others.
+    """
+    parts = [path for path in changed if _OF_CHART.search(path)]
+    if not parts:
+        return frozenset()
+    charts = {job.directory: job.paths for job in jobs if _is_chart(job)}
+    own = {path for paths in charts.values() for path in paths}
+    touched = {
+        directory
+        for directory in charts
+        for above in (f"{directory}/" if directory else "",)
+        if any(path not in own and path.startswith(above) for path in parts)
+    }
+    # A chart within another one is rendered with it.
+    touched |= {one for one in charts if any(_is_within(one, other) for other in touched)}
+    return frozenset(path for directory in touched for path in charts[directory])
+
+
+def _is_chart(job: Job) -> bool:
+    templates = f"{job.directory}/templates/" if job.directory else "templates/"
+    return job.kind == "kubernetes" and all(path.startswith(templates) for path in job.paths)
+
+
+def _is_within(chart: str, other: str) -> bool:
+    return chart.startswith(f"{other}/charts/" if other else "charts/")
 
 
 def _units(rendered: Rendered, tree: Tree) -> Iterator[Unit]:

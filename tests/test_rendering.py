@@ -69,6 +69,7 @@ def scan(
     tmp_path: Path,
     files: Mapping[str, str],
     select: tuple[str, ...] = ("K8S101", "K8S904"),
+    changed: tuple[str, ...] = (),
     **options: Any,
 ) -> Result:
     root = tmp_path / "root"
@@ -76,7 +77,7 @@ def scan(
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    place = locate([], str(root))
+    place = locate([str(root / one) for one in changed], str(root))
     config = load(place.root).with_command_line({"select": [*select]})
     chosen = Options(focus=place.focus, explicit=place.explicit, workers=1, **options)
     return run(place.root, place.listing, config, chosen).result
@@ -106,6 +107,38 @@ def test_definitions_of_a_chart_are_judged_where_they_are(tmp_path: Path, progra
     assert [one.location.span for one in result.findings if "crds" in one.location.path] == [
         (POD.index("nginx"), POD.index("nginx") + 5)
     ]
+
+
+WEB, DB = "web/templates/pod.yaml", "web/charts/db/templates/db.yaml"
+
+
+@pytest.mark.parametrize(
+    ("changed", "reported"),
+    [
+        ("web/values.yaml", [DB, WEB]),
+        ("web/values-prod.yaml", [DB, WEB]),
+        ("web/Chart.yaml", [DB, WEB]),
+        ("web/templates/_names.tpl", [DB, WEB]),
+        ("web/charts/db/values.yaml", [DB, WEB]),
+        ("web/README.md", []),
+        ("other/values.yaml", []),
+        (WEB, [WEB]),
+    ],
+)
+def test_what_a_chart_is_rendered_from_brings_its_templates_into_focus(
+    changed: str, reported: list[str], tmp_path: Path, programs: Path
+) -> None:
+    prints(programs, "helm", RENDERED)
+    result = scan(tmp_path, {changed: "", **CHART}, changed=(changed,))
+    assert [one.location.path for one in result.findings] == reported
+
+
+def test_values_are_never_remembered(tmp_path: Path, programs: Path) -> None:
+    cache = str(tmp_path / "cache")
+    prints(programs, "helm", RENDERED)
+    assert len(scan(tmp_path, CHART, cache=cache).findings) == 2
+    prints(programs, "helm", RENDERED.replace("image: nginx", "image: nginx:1.27.3"))
+    assert scan(tmp_path, CHART | {"web/values.yaml": "tag: 1.27.3"}, cache=cache).findings == []
 
 
 SERVICES = """\
