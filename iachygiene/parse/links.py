@@ -2,7 +2,7 @@
 
 They are read for their facts alone: Skaffold, Bake and Tilt files and steps of GitHub
 workflows name images and Dockerfiles; version files and manifests of languages name the
-versions of runtimes. No rule judges these files themselves.
+versions of runtimes, values of charts those of images. No rule judges these files themselves.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ _RUNTIMES = re.compile(
 _TERRAFORMS = re.compile(
     r"(?:^|/)\.(?:terraform|opentofu)-version$|^\.github/workflows/[^/]+\.ya?ml$"
 )
+_VALUES = re.compile(r"(?:^|/)values\.ya?ml$")
 _MAX_SIZE = 256 * 1024
 
 
@@ -48,6 +49,8 @@ def job_of(paths: Iterable[str], kinds: frozenset[str], images: dict[str, str]) 
         patterns += [_BUILDS, _RUNTIMES]
     if "terraform" in kinds:
         patterns.append(_TERRAFORMS)
+    if "compose" in kinds:
+        patterns.append(_VALUES)
     found = [path for path in paths if any(one.search(path) for one in patterns)]
     if not found and not images:
         return None
@@ -63,6 +66,8 @@ def load(job: Job, tree: Tree) -> Iterator[Links]:
         found.append(build)
     for path in job.paths:
         try:
+            if _VALUES.search(path) and not tree.exists(path[: path.rfind("/") + 1] + "Chart.yaml"):
+                continue
             if len(tree.raw(path)) <= _MAX_SIZE:
                 found += _facts(tree.read(path))
         except Broken:
@@ -89,6 +94,10 @@ def _facts(file: SourceFile) -> Iterator[Fact]:
         line = file.text.strip()
         place = _place(file, line)
         yield ToolFact(place, dirname(file.path), line.removeprefix("v"))
+    elif _VALUES.search(name):
+        from iachygiene.parse.images import in_values
+
+        yield from in_values(file)
     else:
         from iachygiene.parse.runtimes import declared
 

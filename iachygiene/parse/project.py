@@ -89,7 +89,7 @@ class PortFact(NamedTuple):
 
 
 class ImageFact(NamedTuple):
-    """An image that runs somewhere. `where` is "compose" or "kubernetes".
+    """An image that runs somewhere. `where` is "compose", "kubernetes", "helm" or "terraform".
 
     `version` is its tag, or its digest where there is no tag, "" without both.
     """
