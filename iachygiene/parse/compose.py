@@ -542,7 +542,12 @@ class _Loader:
 
     def stream(self, file: SourceFile) -> yaml.Stream:
         if file.path not in self._streams:
-            self._streams[file.path] = yaml.parse(file)
+            stream = self._streams[file.path] = yaml.parse(file)
+            root = _root_of(stream) if "$" in file.text else None
+            if root is not None:
+                from iachygiene.parse.compose_env import fill_in_file
+
+                fill_in_file(root, self._tree)
         return self._streams[file.path]
 
     def project(
