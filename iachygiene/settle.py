@@ -62,6 +62,11 @@ def settle(
     templates = _templates(found, tree, programs.rendered)
     project = _judge_project([*verdicts, *linked], rules, templates)
     findings = [finding for verdict in (*verdicts, project) for finding in verdict.findings]
+    facts = [fact for verdict in (*verdicts, *linked) for fact in verdict.facts]
+    if facts:
+        from iachygiene.bumped import with_updates
+
+        findings = list(with_updates(findings, facts))
     from iachygiene.programs import VALIDATE_RULES
 
     if any(one.rule in VALIDATE_RULES for one in findings):

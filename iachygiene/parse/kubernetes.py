@@ -770,9 +770,11 @@ def _annotations(metadata: yaml.Mapping | None, owner: Object) -> Iterator[Comme
 
 def facts(unit: Unit) -> Iterator[Fact]:
     """What manifests say to the project: images, ports, users, names and hosts."""
-    from iachygiene.parse.kubernetes_facts import facts_of, facts_of_set
+    from iachygiene.parse.kubernetes_facts import facts_of, facts_of_argo, facts_of_set
 
     if isinstance(unit, Manifest):
         yield from facts_of(unit)
     elif isinstance(unit, ManifestSet):
         yield from facts_of_set(unit)
+    elif not isinstance(unit, Kustomization):
+        yield from facts_of_argo(unit)

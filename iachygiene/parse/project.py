@@ -171,6 +171,14 @@ class SecretFact(NamedTuple):
     context: str | None
 
 
+class UpdateFact(NamedTuple):
+    """An image that Argo CD Image Updater keeps up to date in the manifests of a directory."""
+
+    location: Location
+    image: str
+    directory: str
+
+
 Fact: TypeAlias = (
     StageFact
     | BuildFact
@@ -184,13 +192,14 @@ Fact: TypeAlias = (
     | ProviderFact
     | ToolFact
     | SecretFact
+    | UpdateFact
 )
 
 _TYPES: Mapping[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
         *(StageFact, BuildFact, ContainerFact, PortFact, ImageFact, HostFact, NameFact),
-        *(VersionFact, ModuleFact, ProviderFact, ToolFact, SecretFact),
+        *(VersionFact, ModuleFact, ProviderFact, ToolFact, SecretFact, UpdateFact),
     )
 }
 _LOCATIONS = frozenset(("location", "base_location", "user_location", "healthcheck", "non_root"))

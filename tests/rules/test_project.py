@@ -435,3 +435,48 @@ jobs:
     files = {".github/workflows/plan.yml": workflow, "one/main.tf": module, "two/main.tf": module}
     (one,) = found(tmp_path, files, "PRJ107")
     assert one.related[0].path == "one/main.tf"
+
+
+# --- K8S101 where Image Updater is at work
+
+
+def updated(image: str = "registry.example.com/shop/api", path: str = "apps/api") -> str:
+    return f"""\
+apiVersion: argoproj.io/v1alpha1
+kind: Application
+metadata:
+  name: api
+  annotations:
+    argocd-image-updater.argoproj.io/image-list: api={image}:~1.4
+spec:
+  project: shop
+  source: {{repoURL: "https://git.example.com/shop.git", targetRevision: main, path: {path}}}
+  destination: {{server: "https://kubernetes.default.svc", namespace: shop}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("application", "told"),
+    [
+        (updated(), True),
+        (updated("registry.example.com/shop/web"), False),
+        (updated(path="apps/web"), False),
+        (updated(path="elsewhere/api"), False),
+    ],
+)
+def test_who_bumps_a_tag_is_told(application: str, told: bool, tmp_path: Path) -> None:
+    files = {
+        "argocd/api.yaml": application,
+        "apps/api/pod.yaml": pod("registry.example.com/shop/api"),
+        "apps/web/pod.yaml": pod("registry.example.com/shop/web:1"),
+    }
+    place = locate([], str(tmp_path))
+    found(tmp_path, files, "K8S101")
+    config = load(str(tmp_path)).with_command_line({"select": ["K8S101", "PRJ"]})
+    (one,) = [
+        one
+        for one in run(place.root, place.listing, config, Options(workers=1)).result.findings
+        if one.rule == "K8S101"
+    ]
+    assert ("Image Updater will bump it" in one.message) is told
+    assert [place.path for place in one.related] == ["argocd/api.yaml"] * told
