@@ -149,9 +149,8 @@ def rule(
     `default` is "on", "strict" (off, but recommended together) or "off". `needs` is the
     program without which there is nothing to judge. `sensitive` keeps the flagged text out
     of reports and fingerprints; `security` marks what code scanning ranks as such. Where a
-    rule of `gives_way_to` has a finding about the same object in the same file, or for a rule
-    that needs a program at the same place, that one takes over the related places and this
-    one is not reported.
+    rule of `gives_way_to` has a finding about the same object at the same place, that one takes
+    over the related places and this one is not reported.
     """
 
     def declare(check: AnyCheck) -> AnyCheck:

@@ -326,7 +326,8 @@ def _give_way(findings: Sequence[Finding]) -> list[Finding]:
             other = kept[index]
             if other is None or other.rule not in rule.gives_way_to:
                 continue
-            if finding.object == other.object:
+            same = finding.object == other.object
+            if same and finding.location.span == other.location.span:
                 kept[index] = other._replace(related=(*other.related, *finding.related))
                 kept[place] = None
                 break

@@ -11,6 +11,7 @@ from iachygiene.parse.workloads import (
     by_name,
     integer,
     items,
+    place,
     same_namespace,
     scaled_by,
     texts,
@@ -98,7 +99,7 @@ def invalid_autoscaler_bounds(manifest: Manifest) -> Findings:
         most = scaler.get("spec", "maxReplicas")
         least = integer(scaler.get("spec", "minReplicas"))
         if most is None:
-            yield at(scaler, "maxReplicas is missing")
+            yield at(place(scaler, "spec").location, "maxReplicas is missing", object=scaler.object)
             continue
         count = integer(most)
         if count is not None and count < (1 if least is None else least):

@@ -250,7 +250,7 @@ def _why_not_headless(
     return None if selecting else f'Service "{name}" does not select these pods'
 
 
-@rule("K8S613", ManifestSet, Severity.WARNING)
+@rule("K8S613", ManifestSet, Severity.WARNING, gives_way_to=("K8S701",))
 def service_target_port_unmatched(manifests: ManifestSet) -> Findings:
     """A Service sends traffic to a port that its pods do not have.
 
