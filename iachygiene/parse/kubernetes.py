@@ -213,8 +213,12 @@ class Object:
 
     @property
     def namespaces(self) -> frozenset[str]:
-        """The namespaces it may end up in: as written, "" for none, and by kustomizations."""
-        return self.overlay.namespaces | {self.namespace}
+        """The namespaces it may end up in: as written, "" for none, and by kustomizations.
+
+        What names none mostly ends up beside what names `default`.
+        """
+        written = ("", "default") if self.namespace == "default" else (self.namespace,)
+        return self.overlay.namespaces.union(written)
 
     def get(self, *keys: str) -> yaml.Node | None:
         """The node at a path of keys, None where there is none."""

@@ -15,6 +15,7 @@ from iachygiene.parse.workloads import (
     same_namespace,
     scaled_by,
     texts,
+    together,
 )
 from iachygiene.parse.yaml import Mapping
 from iachygiene.rule import rule
@@ -267,7 +268,9 @@ def autoscaler_target_missing(manifests: ManifestSet, *, peer_forms: bool = Fals
 def _would_be_here(manifests: ManifestSet, scaler: Object, group: str, kind: str) -> bool:
     if (group, kind) not in CARRIERS:
         return False
-    return any(same_namespace(one, scaler) for one in manifests.of(kind, group))
+    return any(
+        same_namespace(one, scaler) and together(scaler, one) for one in manifests.of(kind, group)
+    )
 
 
 def _target_aliases(manifests: ManifestSet, scaler: Object, target: Mapping) -> tuple[str, ...]:

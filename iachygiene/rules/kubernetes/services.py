@@ -16,6 +16,7 @@ from iachygiene.parse.workloads import (
     service_selector,
     services_of_pods,
     texts,
+    together,
     truth,
 )
 from iachygiene.parse.yaml import Mapping, Scalar
@@ -225,7 +226,7 @@ def statefulset_without_headless_service(
         here = [one for one in manifests.of("Service") if same_namespace(one, owner)]
         named = [one for one in here if one.name == name.text]
         why = _why_not_headless(manifests, pod, named, name.text)
-        likely = manifests.complete and bool(here)
+        likely = manifests.complete and any(together(owner, one) for one in here)
         if why is not None and not is_unknown(name.text) and (likely or peer_forms):
             yield at(
                 name.location,
