@@ -147,6 +147,14 @@ class Container:
         text = self.node.text("image")
         return any(is_image_of(text, name) for name in self.owner.overlay.pinned_images)
 
+    @property
+    def is_injected(self) -> bool:
+        """Whether Istio fills in the image, and more, when the pod is made.
+
+        https://istio.io/latest/docs/setup/additional-setup/gateway/
+        """
+        return self.node.text("image") == "auto"
+
     def security(self, field: str) -> yaml.Node | None:
         """The container's own security setting; see `effective` for those it may inherit."""
         return self.node.get("securityContext", field)

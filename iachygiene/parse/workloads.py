@@ -9,6 +9,7 @@ from functools import lru_cache
 from posixpath import basename
 from typing import NamedTuple
 
+from iachygiene.distance import within
 from iachygiene.parse import yaml
 from iachygiene.parse.kubernetes import (
     CARRIERS,
@@ -182,6 +183,25 @@ def _meets(expression: yaml.Mapping, labels: Mapping[str, str]) -> bool:
 def same_namespace(one: Object, other: Object) -> bool:
     """Whether two objects may end up in one namespace."""
     return not one.namespaces.isdisjoint(other.namespaces)
+
+
+def is_slip(written: str, meant: str) -> bool:
+    """Whether a number is another one with a digit more or less, or two that changed places."""
+    if not within(written, meant, 1):
+        return False
+    return len(written) != len(meant) or sorted(written) == sorted(meant)
+
+
+def mentions(container: Container, number: str) -> bool:
+    """Whether the command, an argument or a variable of a container names a number."""
+    told = (container.node.get(key) for key in ("command", "args", "env"))
+    return any(
+        number in re.findall("[0-9]+", scalar.text)
+        for node in told
+        if node is not None
+        for scalar in yaml.walk(node)
+        if type(scalar) is yaml.Scalar and number in scalar.text
+    )
 
 
 CLUSTERS_OWN = "kube-system"

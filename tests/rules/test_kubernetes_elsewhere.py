@@ -15,11 +15,13 @@ from iachygiene.parse.kustomize import Kustomization
 from iachygiene.rules.kubernetes.argo_settings import image_updater_missing_image_list
 from iachygiene.rules.kubernetes.autoscalers import autoscaler_target_missing
 from iachygiene.rules.kubernetes.dependencies import service_account_missing
+from iachygiene.rules.kubernetes.images import unpinned_image_tag
 from iachygiene.rules.kubernetes.ingresses import ingress_backend_unresolved
 from iachygiene.rules.kubernetes.kustomizations import kustomize_missing_path
 from iachygiene.rules.kubernetes.networkpolicies import networkpolicy_selects_nothing
 from iachygiene.rules.kubernetes.probe_ports import probe_port_undeclared
 from iachygiene.rules.kubernetes.references import service_selects_nothing
+from iachygiene.rules.kubernetes.services import service_target_port_unmatched
 
 Check = Callable[..., Iterator[Finding]]
 
@@ -179,6 +181,44 @@ spec:
 """
     assert bool(found(probe_port_undeclared, Manifest, text)) is reported
     assert len(found(probe_port_undeclared, Manifest, text, peer_forms=True)) == 1
+
+
+PORTS = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: web, labels: {app: web}}
+spec: {containers: [{name: web, image: IMAGE, ports: [{containerPort: 8080}], args: [ARGS]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: NAME}
+spec: {selector: {app: web}, ports: [MORE{name: a, port: PORT}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("changes", "reported"),
+    [
+        ({"PORT": "80"}, True),
+        ({"PORT": "80", "NAME": "web-metrics"}, False),
+        ({"PORT": "80", "IMAGE": "auto"}, False),
+        ({"PORT": "80", "MORE": "{name: b, port: 8080}, "}, False),
+        ({"PORT": "8008", "MORE": "{name: b, port: 8080}, "}, True),
+        ({"PORT": "8008", "ARGS": "--listen=:8008"}, False),
+        ({"PORT": "8080"}, False),
+    ],
+)
+def test_number_that_nobody_declares_may_work(changes: dict[str, str], reported: bool) -> None:
+    values = {"IMAGE": "nginx:1.27.3", "ARGS": "", "NAME": "web", "MORE": ""} | changes
+    text = PORTS
+    for word, value in values.items():
+        text = text.replace(word, value)
+    assert bool(found(service_target_port_unmatched, ManifestSet, text)) is reported
+
+
+def test_image_that_istio_fills_in_needs_no_tag() -> None:
+    text = PORTS.replace("IMAGE", "auto").replace("ARGS", "")
+    assert found(unpinned_image_tag, Manifest, text) == []
 
 
 # --- KST503, ARG215

@@ -125,7 +125,9 @@ def unpinned_image_tag(manifest: Manifest, *, require_digest: bool = False) -> F
         if image is None:
             if not container.owner.partial and not container.node.get("image"):
                 yield at(container, "the container names no image", aliases=_gates(container, None))
-        elif not container.image_pinned_elsewhere and not _is_placeholder(image):
+        elif not (
+            container.image_pinned_elsewhere or container.is_injected or _is_placeholder(image)
+        ):
             why = pin_problem(image, require_digest=require_digest)
             if why:
                 tagged = image.tag is not None and image.tag.text not in ("", "latest")

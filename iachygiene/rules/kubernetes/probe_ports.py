@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from iachygiene.distance import within
 from iachygiene.model import Findings, Severity, at
 from iachygiene.parse.kubernetes import Container, Manifest, is_unknown
-from iachygiene.parse.workloads import Probe, integer, ports, probes
+from iachygiene.parse.workloads import Probe, integer, is_slip, mentions, ports, probes
 from iachygiene.parse.yaml import Scalar
 from iachygiene.rule import rule
 from iachygiene.rules.kubernetes.peers import known
@@ -130,7 +129,9 @@ def probe_port_undeclared(manifest: Manifest, *, peer_forms: bool = False) -> Fi
     for container, probe, port, is_name, declares in _asked(manifest):
         if is_name or not declares:
             continue
-        meant = next((text for text in _declared(container) if _is_slip(port.text, text)), None)
+        meant = next((text for text in _declared(container) if is_slip(port.text, text)), None)
+        if meant and mentions(container, port.text):
+            meant = None
         if meant or peer_forms:
             what = f"{meant}, not" if meant else "other ports than"
             yield at(
@@ -146,13 +147,6 @@ def _declared(container: Container) -> Iterator[str]:
     for port in ports(container):
         if port.number is not None:
             yield port.number.text
-
-
-def _is_slip(written: str, meant: str) -> bool:
-    """Whether a number is another one with a digit more or less, or two that changed places."""
-    if not within(written, meant, 1):
-        return False
-    return len(written) != len(meant) or sorted(written) == sorted(meant)
 
 
 @rule("K8S408", Manifest, Severity.INFO, default="off", aliases=_ALIASES)
