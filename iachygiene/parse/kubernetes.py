@@ -107,6 +107,14 @@ def is_unknown(text: str) -> bool:
     return _UNKNOWN.search(text) is not None
 
 
+_STAND_IN = re.compile(r"[A-Z][A-Z0-9]*(?:[_-][A-Z0-9]+)*", re.ASCII)
+
+
+def stands_in(text: str) -> bool:
+    """Whether a text is a word like `PROJECT_ID`, for which a reader is to put his own."""
+    return len(text) > 2 and _STAND_IN.fullmatch(text) is not None
+
+
 class Container:
     """A container of a pod. `kind` is "container", "init" or "ephemeral".
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from iachygiene.model import Location
 from iachygiene.parse import yaml
-from iachygiene.parse.kubernetes import is_unknown, quantity
+from iachygiene.parse.kubernetes import is_unknown, quantity, stands_in
 
 STRING, INTEGER, NUMBER, BOOLEAN, OBJECT, ARRAY, QUANTITY = 1, 2, 4, 8, 16, 32, 64
 _TYPES = {
@@ -42,7 +42,6 @@ MAX_TEXT = 512
 MAX_REPEATS = 2
 """Unbounded repetitions in a pattern: what they cost in time multiplies."""
 
-_PLACEHOLDER = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
 _UNBOUNDED = re.compile(r"[*+]|\{[0-9]*,\}")
 _REPEATED_GROUP = re.compile(r"\)(?:[*+]|\{[0-9]*,)")
 
@@ -342,7 +341,7 @@ class Checker:
 
 def _is_filled_in(text: str) -> bool:
     """Whether something stands for a number that a tool or a person is to put there."""
-    return is_unknown(text) or _PLACEHOLDER.fullmatch(text) is not None
+    return is_unknown(text) or stands_in(text)
 
 
 def _takes_null(schema: Schema, name: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -15,12 +17,15 @@ from iachygiene.parse.kustomize import Kustomization
 from iachygiene.rules.kubernetes.argo_settings import image_updater_missing_image_list
 from iachygiene.rules.kubernetes.autoscalers import autoscaler_target_missing
 from iachygiene.rules.kubernetes.dependencies import service_account_missing
-from iachygiene.rules.kubernetes.images import unpinned_image_tag
+from iachygiene.rules.kubernetes.images import invalid_image_reference, unpinned_image_tag
 from iachygiene.rules.kubernetes.ingresses import ingress_backend_unresolved
 from iachygiene.rules.kubernetes.kustomizations import kustomize_missing_path
+from iachygiene.rules.kubernetes.metadata import invalid_name
 from iachygiene.rules.kubernetes.networkpolicies import networkpolicy_selects_nothing
+from iachygiene.rules.kubernetes.ports import invalid_port_name
 from iachygiene.rules.kubernetes.probe_ports import probe_port_undeclared
 from iachygiene.rules.kubernetes.references import service_selects_nothing
+from iachygiene.rules.kubernetes.secrets import secret_in_manifest
 from iachygiene.rules.kubernetes.services import service_target_port_unmatched
 
 Check = Callable[..., Iterator[Finding]]
@@ -244,3 +249,56 @@ metadata:
 spec: {{destination: {{namespace: shop}}, source: {{repoURL: "https://git.example.com/shop.git"}}}}
 {status}"""
     assert bool(found(image_updater_missing_image_list, ArgoSet, text)) is reported
+
+
+# --- what a reader is to fill in
+
+
+@pytest.mark.parametrize(
+    ("check", "written", "reported"),
+    [
+        (invalid_image_reference, "image: gcr.io/PROJECT_ID/app:1", False),
+        (invalid_image_reference, "image: REGION-docker.pkg.dev/PROJECT_ID/gke/app:1", False),
+        (invalid_image_reference, "image: gcr.io/Project/app:1", True),
+        (invalid_name, "metadata: {name: POD_NAME}", False),
+        (invalid_name, "metadata: {name: Web}", True),
+        (invalid_name, "metadata: {name: web, namespace: NAMESPACE}", False),
+        (invalid_port_name, "ports: [{name: PORT_NAME, containerPort: 80}]", False),
+        (invalid_port_name, "ports: [{name: HTTP, containerPort: 80}]", True),
+    ],
+)
+def test_words_that_stand_for_others(check: Check, written: str, reported: bool) -> None:
+    lines = {
+        "metadata": "metadata: {name: web}",
+        "image": "image: nginx:1.27.3",
+        "ports": "ports: []",
+    }
+    lines[written.partition(":")[0]] = written
+    text = (
+        f"apiVersion: v1\nkind: Pod\n{lines['metadata']}\nspec:\n  containers:\n"
+        f"    - name: web\n      {lines['image']}\n      {lines['ports']}\n"
+    )
+    assert bool(found(check, Manifest, text)) is reported
+
+
+# --- K8S655
+
+
+@pytest.mark.parametrize(
+    ("value", "reported"),
+    [
+        ("[dates]\ntimezone = UTC\n", False),
+        ('{\n  "url": "http://prometheus:9090",\n  "basicAuth": false\n}', False),
+        ("[db]\npassword = hunter22\n", True),
+        ('{\n  "apiKey": "x7Kq"\n}', True),
+        ("global:\n  url: https://shop:hunter22@example.com\n", True),
+        ("a: 1\nkey: |\n  -----BEGIN RSA PRIVATE KEY-----\n  MII\n", True),
+        ("hunter22", True),
+        ("two words\nof prose", True),
+    ],
+)
+def test_file_of_configuration_without_a_secret_is_none(value: str, reported: bool) -> None:
+    data = b64encode(value.encode()).decode()
+    head = "apiVersion: v1\nkind: Secret\nmetadata: {name: web}\n"
+    for text in (f"stringData: {{file: {json.dumps(value)}}}\n", f"data: {{file: {data}}}\n"):
+        assert bool(found(secret_in_manifest, Manifest, head + text)) is reported

@@ -99,7 +99,7 @@ def test_value_that_fits(schema: dict[str, Any], text: str) -> None:
         (STRING, "a: {b: c}", "invalid", "{b: c}"),
         (STRING, "a: [b]", "invalid", "[b]"),
         (INTEGER, 'a: "1"', "invalid", '"1"'),
-        (INTEGER, "a: PORT", "invalid", "PORT"),
+        (INTEGER, "a: Port", "invalid", "Port"),
         (INTEGER, "a: true", "invalid", "true"),
         (INTEGER, "a: 1.5", "invalid", "1.5"),
         (of({"type": "integer", "format": "int32"}), "a: 2147483648", "value", "2147483648"),
