@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from iachygiene import keys
 from iachygiene.mistakes import Checker, ConfigError, Problem, unknown_word
 from iachygiene.model import Severity, SourceFile, Span
-from iachygiene.rule import LANGUAGES
+from iachygiene.rule import GUESTS, LANGUAGES
 from iachygiene.selection import (
     ALWAYS_ON,
     Term,
@@ -272,8 +272,11 @@ class Config:
     def wants_language(self, language: str) -> bool:
         """Whether any rule in a folder of rules can be on; imports no rule of another one."""
         prefixes = [code for code, folder in LANGUAGES.items() if folder == language]
+        guests = [code for code, folder in GUESTS.items() if folder == language]
         return language == "toolkit" or any(
-            term.rank == 0 or term.text.rstrip("0123456789") in prefixes
+            term.rank == 0
+            or term.text.rstrip("0123456789") in prefixes
+            or any(code.startswith(term.text) for code in guests)
             for view in self._all_views
             for term in view.selected
         )

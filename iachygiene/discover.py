@@ -49,6 +49,7 @@ KINDS: Sequence[Kind] = (
     Kind("dockerfile", r"\.dockerignore$", "", "beside"),
     Kind("compose", r"(^|/)(docker-)?compose[^/]*\.ya?ml$", "own"),
     Kind("kubernetes", r"\.ya?ml$|(^|/)Kustomization$", "own", "look"),
+    Kind("kubernetes", r"(^|/)templates/.*\.tpl$", "", "beside"),
     Kind("npm", r"(^|/)package\.json$", "own"),
     Kind(
         "npm",

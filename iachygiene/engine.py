@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from iachygiene.discover import Discovered, Focus, Listing, discover, is_touched, units_around
 from iachygiene.files import Stored, Tree
 from iachygiene.judge import Rules, Verdict, empty_verdict, judge, judge_late, report_trouble
-from iachygiene.linking import are_many, elsewhere, links_of
+from iachygiene.linking import elsewhere, links_of, too_many
 from iachygiene.model import Job, Result, SourceFile, Span, Unchecked
 from iachygiene.progress import Progress
 from iachygiene.settle import Settled, settle, sources_of, unjudged_files
@@ -97,6 +97,7 @@ def run(
 ) -> Scan:
     """The whole pipeline over one root."""
     from iachygiene.programs import REPLACED_RULES, Programs
+    from iachygiene.rendered import charts_around
 
     progress = progress or Progress()
     started = perf_counter()
@@ -119,6 +120,7 @@ def run(
         images = config.settings("project").get("images", {})
         rules.linking, links = links_of(found.jobs, listing.paths, images)
     around = units_around(options.deleted, found.jobs)
+    around |= charts_around(options.focus.files | options.deleted, found.jobs)
     if around and options.focus != Focus():
         wider = options.focus._replace(files=options.focus.files | around)
         options = options._replace(focus=wider)
@@ -138,7 +140,9 @@ def run(
     def settled() -> Settled:
         unjudged = unjudged_files(touched, verdicts)
         every = [*verdicts, whole, said]
-        return settle(every, linked, found, programs, tree, rules, options, unjudged, cache)
+        # What rendered charts say is no row of the cache.
+        known = None if said.facts else cache
+        return settle(every, linked, found, programs, tree, rules, options, unjudged, known)
 
     def judge_again(changed: frozenset[str]) -> Result:
         for index, job in enumerate(touched):
@@ -271,16 +275,14 @@ def _facts_elsewhere(
     known = cache.find_facts(wanted) if cache else [None] * len(wanted)
     found = [verdict for verdict in known if verdict]
     unknown = [job for job, verdict in zip(wanted, known, strict=True) if verdict is None]
-    manifests = [job for job in unknown if job.kind == "kubernetes"]
-    if manifests and are_many(manifests, tree):
-        unknown = [job for job in unknown if job.kind != "kubernetes"]
-    else:
-        manifests = []
+    left = too_many(unknown, tree)
     for job in unknown:
+        if job.kind in left:
+            continue
         found.append(judge(job, tree, rules, facts_only=True))
         if cache:
             cache.keep_facts(job, found[-1])
-    if manifests:
+    if "kubernetes" in left:
         left_out = empty_verdict()
         left_out.unchecked.append(Unchecked("", "size", "manifests not read for their facts"))
         found.append(left_out)

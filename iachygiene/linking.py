@@ -24,12 +24,18 @@ _RUNTIMES = frozenset(
     )
 )
 _TERRAFORMS = frozenset((".terraform-version", ".opentofu-version"))
+_VALUES = frozenset(("values.yaml", "values.yml"))
 _WORKFLOWS = ".github/workflows/"
-LINKED = frozenset(("compose", "dockerfile", "kubernetes"))
-"""The kinds that speak of the same images, ports and names."""
+LINKED: Mapping[str, frozenset[str]] = {
+    "compose": frozenset(("compose", "dockerfile", "kubernetes", "terraform")),
+    "dockerfile": frozenset(("compose", "dockerfile", "kubernetes")),
+    "kubernetes": frozenset(("compose", "dockerfile", "kubernetes")),
+    "terraform": frozenset(("compose",)),
+}
+"""The kinds that speak of the same images, ports and names as each does."""
 MANY = 500
 MANY_BYTES = 2_000_000
-"""Manifests out of focus and bytes of them; beyond, a commit would pay for the whole repository.
+"""Files of a kind out of focus and their bytes; beyond, a commit would pay for the repository.
 
 A run over all of it remembers what they say.
 """
@@ -40,10 +46,11 @@ def links_of(
 ) -> tuple[bool, Job | None]:
     """Whether anything can link files of these jobs, and the job of the files that do."""
     kinds = frozenset(job.kind for job in jobs)
-    if kinds.isdisjoint(LINKED) and "terraform" not in kinds:
+    if kinds.isdisjoint(LINKED):
         return False, None
     job = job_of(paths, kinds, dict(images))
     pairs = "kubernetes" in kinds or {"compose", "dockerfile"} <= kinds
+    pairs = pairs or {"compose", "terraform"} <= kinds
     pairs = pairs or sum(job.kind == "terraform" for job in jobs) > 1
     return pairs or job is not None, job
 
@@ -52,10 +59,12 @@ def job_of(paths: Sequence[str], kinds: frozenset[str], images: dict[str, str]) 
     """One job of the files that may link the kinds that are there; None where there are none."""
     names = _BUILDS | _RUNTIMES if "dockerfile" in kinds else frozenset[str]()
     names |= _TERRAFORMS if "terraform" in kinds else frozenset()
+    with_workflows = bool(names)
+    names |= _VALUES if "compose" in kinds else frozenset()
     found = [
         path
         for path in paths
-        if path[path.rfind("/") + 1 :] in names or (names and _is_workflow(path))
+        if path[path.rfind("/") + 1 :] in names or (with_workflows and _is_workflow(path))
     ]
     if not found and not images:
         return None
@@ -70,12 +79,18 @@ def _is_workflow(path: str) -> bool:
 def elsewhere(jobs: Sequence[Job], touched: Sequence[Job]) -> list[Job]:
     """The jobs out of focus whose facts count."""
     judged = {id(job) for job in touched}
-    if not any(job.kind in LINKED for job in touched):
-        return []
-    return [job for job in jobs if job.kind in LINKED and id(job) not in judged]
+    kinds = frozenset().union(*(LINKED.get(job.kind, ()) for job in touched))
+    return [job for job in jobs if job.kind in kinds and id(job) not in judged]
 
 
-def are_many(jobs: Sequence[Job], tree: Tree) -> bool:
-    """Whether reading manifests for their facts alone would cost too much."""
-    paths = [path for job in jobs for path in job.paths]
-    return len(paths) > MANY or sum(map(tree.size, paths)) > MANY_BYTES
+def too_many(jobs: Sequence[Job], tree: Tree) -> frozenset[str]:
+    """The kinds of which so much is to be read, for its facts alone, that it costs too much."""
+    paths: dict[str, list[str]] = {}
+    for job in jobs:
+        if job.kind in ("kubernetes", "terraform"):
+            paths.setdefault(job.kind, []).extend(job.paths)
+    return frozenset(
+        kind
+        for kind, each in paths.items()
+        if len(each) > MANY or sum(map(tree.size, each)) > MANY_BYTES
+    )

@@ -61,7 +61,7 @@ class Programs:
 
     def start(self, jobs: Sequence[Job]) -> None:
         """Start what is wanted for these jobs; returns at once."""
-        if self.config.wants_language("kubernetes"):
+        if any(map(self.config.wants_language, ("kubernetes", "project"))):
             self._rendering.start([job for job in jobs if job.kind == "kubernetes"])
         for kind, codes, start in (
             ("terraform", FORMAT_RULES | VALIDATE_RULES, self._terraform),
@@ -152,6 +152,11 @@ class Programs:
                         run_rule(rule, unit, unit.location.path, self.config, verdict)
         self._said += self._rendering.finish(rules, verdict)
         return verdict
+
+    @property
+    def rendered(self) -> AbstractSet[str]:
+        """The directories of the charts that helm rendered."""
+        return self._rendering.charts
 
     @property
     def ran(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -25,10 +26,13 @@ if TYPE_CHECKING:
     from iachygiene.engine import Options
     from iachygiene.files import Tree
     from iachygiene.parse.kubernetes import Unit
+    from iachygiene.parse.project import Fact
     from iachygiene.tools import Program
     from iachygiene.wrap.rendering import Rendered
 
 HELM_CHECK = "helm template"
+NAMESPACE, RELEASE = "default", "release-name"
+"""What stands in rendered charts for a namespace and a name that only an installation gives."""
 RENDERERS = frozenset(("helm", "kubectl", "kustomize"))
 
 
@@ -48,6 +52,8 @@ class Rendering:
             self._builder = KUSTOMIZE.find(tree.root) or KUBECTL.find(tree.root)
         self._said: list[Any] = []
         self._thread: Thread | None = None
+        self.charts: set[str] = set()
+        """The directories of the charts that were rendered, once `finish` has returned."""
 
     @property
     def builds(self) -> bool:
@@ -119,6 +125,7 @@ class Rendering:
                 verdict.unchecked.append(unit)
             else:
                 self._judge(unit, rules, verdict)
+                self.charts.add(unit.directory)
         return statuses
 
     def _judge(self, rendered: Rendered, rules: Rules, verdict: Verdict) -> None:
@@ -130,11 +137,48 @@ class Rendering:
             for rule in table.get(type(unit), ()):
                 run_rule(rule, unit, unit.location.path, self.config, own)
             own.comments.extend(comments(unit))
+            if rules.linking:
+                verdict.facts.extend(_facts(unit))
         verdict.findings.extend(map(_at_source, own.findings))
         verdict.comments.extend(_annotations(own.comments))
         verdict.crashes.extend(own.crashes)
         for name, seconds in own.seconds.items():
             verdict.seconds[name] += seconds
+
+
+_OF_CHART = re.compile(
+    r"(?:^|/)(?:Chart\.(?:yaml|lock)|values[^/]*\.(?:ya?ml|json)|(?:templates|files)/.+)$"
+)
+
+
+def charts_around(changed: Iterable[str], jobs: Iterable[Job]) -> frozenset[str]:
+    """The templates of the charts that some files belong to, which are rendered from them.
+
+    A template says what stands in itself alone, unless it is a library of others.
+    """
+    parts = [path for path in changed if _OF_CHART.search(path)]
+    if not parts:
+        return frozenset()
+    charts = {job.directory: job.paths for job in jobs if _is_chart(job)}
+    own = {path for paths in charts.values() for path in paths}
+    touched = {
+        directory
+        for directory in charts
+        for above in (f"{directory}/" if directory else "",)
+        if any(path not in own and path.startswith(above) for path in parts)
+    }
+    # A chart within another one is rendered with it.
+    touched |= {one for one in charts if any(_is_within(one, other) for other in touched)}
+    return frozenset(path for directory in touched for path in charts[directory])
+
+
+def _is_chart(job: Job) -> bool:
+    templates = f"{job.directory}/templates/" if job.directory else "templates/"
+    return job.kind == "kubernetes" and all(path.startswith(templates) for path in job.paths)
+
+
+def _is_within(chart: str, other: str) -> bool:
+    return chart.startswith(f"{other}/charts/" if other else "charts/")
 
 
 def _units(rendered: Rendered, tree: Tree) -> Iterator[Unit]:
@@ -168,6 +212,34 @@ def _no_helm(tree: Tree, count: int, policy: str) -> ToolStatus:
         hint=missing.hint,
         required=policy == "always",
     )
+
+
+def _facts(unit: Unit) -> Iterator[Fact]:
+    """What rendered objects say to the project; the versions of their images may be overridden."""
+    from iachygiene.parse.kubernetes import facts
+    from iachygiene.parse.project import HostFact, ImageFact, NameFact
+
+    fact: Any
+    for fact in facts(unit):
+        if isinstance(fact, ImageFact):
+            continue
+        if isinstance(fact, NameFact):
+            spaces = tuple("" if one == NAMESPACE else one for one in fact.namespaces)
+            fact = fact._replace(name=_without_release(fact.name), namespaces=spaces)
+        elif isinstance(fact, HostFact):
+            labels = _without_release(fact.host).split(".")
+            host = labels[0] if labels[1:2] == [NAMESPACE] else ".".join(labels)
+            fact = fact._replace(host=host)
+        places = {
+            name: _whole(value)
+            for name, value in zip(fact._fields, fact, strict=True)
+            if isinstance(value, Location)
+        }
+        yield fact._replace(**places)
+
+
+def _without_release(name: str) -> str:
+    return name.removeprefix(f"{RELEASE}-")
 
 
 def _any_kustomization(jobs: Iterable[Job]) -> bool:

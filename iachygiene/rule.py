@@ -26,6 +26,9 @@ LANGUAGES: Mapping[str, str] = {
 }
 """Code prefix to the folder of `rules/` that holds the rules of that prefix."""
 
+GUESTS: Mapping[str, str] = {"K8S902": "compose"}
+"""Codes of which a second folder declares the same rule, for a unit of its own."""
+
 EXAMPLE_NAMES: Mapping[str, str] = {
     "ArgoSet": "manifest.yaml",
     "CheckedScripts": "Dockerfile",
@@ -125,6 +128,7 @@ class Brief(NamedTuple):
 
 _BRIEFS: dict[str, Brief] = {}
 _RULES: dict[str, Rule] = {}
+_GUESTS: dict[str, Rule] = {}
 _LOADED: set[str] = set()
 
 
@@ -145,16 +149,16 @@ def rule(
     `default` is "on", "strict" (off, but recommended together) or "off". `needs` is the
     program without which there is nothing to judge. `sensitive` keeps the flagged text out
     of reports and fingerprints; `security` marks what code scanning ranks as such. Where a
-    rule of `gives_way_to` has a finding about the same object in the same file, or for a rule
-    that needs a program at the same place, that one takes over the related places and this
-    one is not reported.
+    rule of `gives_way_to` has a finding about the same object at the same place, that one takes
+    over the related places and this one is not reported.
     """
 
     def declare(check: AnyCheck) -> AnyCheck:
-        if code in _RULES and _RULES[code].check.__module__ != check.__module__:
+        declared = _GUESTS if check.__module__.split(".")[2] == GUESTS.get(code) else _RULES
+        if code in declared and declared[code].check.__module__ != check.__module__:
             raise ValueError(f"rule {code} is declared twice")
         name = check.__name__.replace("_", "-")
-        _RULES[code] = Rule(
+        declared[code] = Rule(
             code,
             name,
             unit,
@@ -184,9 +188,10 @@ def load_language(language: str) -> None:
 
 
 def rules_of(language: str) -> list[Rule]:
-    """The rules of one folder, by code."""
+    """The rules of one folder, by code, also those that it declares for another one's code."""
     load_language(language)
-    return sorted(rule for rule in _RULES.values() if rule.language == language)
+    declared = (*_RULES.values(), *_GUESTS.values())
+    return sorted(rule for rule in declared if rule.language == language)
 
 
 def all_rules() -> list[Rule]:

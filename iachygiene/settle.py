@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iachygiene.discover import Discovered, Focus
@@ -60,8 +61,13 @@ def settle(
     jobs that could not be judged in full.
     """
     config = rules.config
-    project = _judge_project([*verdicts, *linked], rules, _templates(found, tree), cache)
+    templates = _templates(found, tree, programs.rendered)
+    project = _judge_project([*verdicts, *linked], rules, templates, cache)
     findings = [finding for verdict in (*verdicts, project) for finding in verdict.findings]
+    if any(one.rule == "K8S101" for one in findings):
+        from iachygiene.bumped import with_updates
+
+        findings = list(with_updates(findings, [*verdicts, *linked]))
     from iachygiene.programs import VALIDATE_RULES
 
     if any(one.rule in VALIDATE_RULES for one in findings):
@@ -203,8 +209,8 @@ def exit_code(result: Result, fail_on: Severity | None, *, strict: bool = False)
     return 3 if strict and not result.counts else 0
 
 
-def _templates(found: Discovered, tree: Tree) -> list[str]:
-    """The templates of charts: what helm makes of them says nothing to the project."""
+def _templates(found: Discovered, tree: Tree, rendered: AbstractSet[str]) -> list[str]:
+    """The templates of charts that are not rendered: what helm makes of them is not known."""
     paths = [
         path
         for path, kind in found.kinds.items()
@@ -214,7 +220,17 @@ def _templates(found: Discovered, tree: Tree) -> list[str]:
         return []
     from iachygiene.parse.charts import chart_of
 
-    return [path for path in paths if chart_of(path, tree) is not None]
+    return [
+        path
+        for path in paths
+        if (chart := chart_of(path, tree)) is not None and not _is_in(chart, rendered)
+    ]
+
+
+def _is_in(chart: str, rendered: AbstractSet[str]) -> bool:
+    """Whether a chart, or one around it, is rendered."""
+    around = (f"{one}/charts/" if one else "charts/" for one in rendered)
+    return chart in rendered or any(map(chart.startswith, around))
 
 
 def _judge_project(
@@ -317,7 +333,8 @@ def _give_way(findings: Sequence[Finding]) -> list[Finding]:
             other = kept[index]
             if other is None or other.rule not in rule.gives_way_to:
                 continue
-            if finding.object == other.object:
+            same = finding.object == other.object
+            if same and finding.location.span == other.location.span:
                 kept[index] = other._replace(related=(*other.related, *finding.related))
                 kept[place] = None
                 break

@@ -218,6 +218,7 @@ def test_duplicate_keys_are_found_and_the_last_counts(scanner: Scanner) -> None:
     assert said.code == 1
     for path, code, line in (
         ("pod.yaml", "K8S902", 7),
+        ("compose.yaml", "K8S902", 2),
         ("package.json", "NPM416", 2),
     ):
         finding = said.only(path, code)

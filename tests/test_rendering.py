@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from iachygiene.cache import Cache
 from iachygiene.config import load
 from iachygiene.discover import locate
 from iachygiene.engine import Options, run
@@ -65,14 +66,20 @@ def prints(directory: Path, name: str, text: str) -> None:
     stand_in(directory, name, f'cat "{directory}/output"')
 
 
-def scan(tmp_path: Path, files: Mapping[str, str], **options: Any) -> Result:
+def scan(
+    tmp_path: Path,
+    files: Mapping[str, str],
+    select: tuple[str, ...] = ("K8S101", "K8S904"),
+    changed: tuple[str, ...] = (),
+    **options: Any,
+) -> Result:
     root = tmp_path / "root"
     for name, text in files.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    place = locate([], str(root))
-    config = load(place.root).with_command_line({"select": ["K8S101", "K8S904"]})
+    place = locate([str(root / one) for one in changed], str(root))
+    config = load(place.root).with_command_line({"select": [*select]})
     chosen = Options(focus=place.focus, explicit=place.explicit, workers=1, **options)
     return run(place.root, place.listing, config, chosen).result
 
@@ -101,6 +108,98 @@ def test_definitions_of_a_chart_are_judged_where_they_are(tmp_path: Path, progra
     assert [one.location.span for one in result.findings if "crds" in one.location.path] == [
         (POD.index("nginx"), POD.index("nginx") + 5)
     ]
+
+
+WEB, DB = "web/templates/pod.yaml", "web/charts/db/templates/db.yaml"
+
+
+@pytest.mark.parametrize(
+    ("changed", "reported"),
+    [
+        ("web/values.yaml", [DB, WEB]),
+        ("web/values-prod.yaml", [DB, WEB]),
+        ("web/Chart.yaml", [DB, WEB]),
+        ("web/templates/_names.tpl", [DB, WEB]),
+        ("web/charts/db/values.yaml", [DB, WEB]),
+        ("web/README.md", []),
+        ("other/values.yaml", []),
+        (WEB, [WEB]),
+    ],
+)
+def test_what_a_chart_is_rendered_from_brings_its_templates_into_focus(
+    changed: str, reported: list[str], tmp_path: Path, programs: Path
+) -> None:
+    prints(programs, "helm", RENDERED)
+    result = scan(tmp_path, {changed: "", **CHART}, changed=(changed,))
+    assert [one.location.path for one in result.findings] == reported
+
+
+def test_values_are_never_remembered(tmp_path: Path, programs: Path) -> None:
+    (tmp_path / "cache").mkdir()
+
+    def cache() -> Cache:
+        return Cache(str(tmp_path / "cache"), str(tmp_path / "root"), "")
+
+    prints(programs, "helm", RENDERED)
+    assert len(scan(tmp_path, CHART, cache=cache()).findings) == 2
+    prints(programs, "helm", RENDERED.replace("image: nginx", "image: nginx:1.27.3"))
+    files = CHART | {"web/values.yaml": "tag: 1.27.3"}
+    assert scan(tmp_path, files, cache=cache()).findings == []
+
+
+SERVICES = """\
+---
+# Source: shop/templates/services.yaml
+apiVersion: v1
+kind: Service
+metadata: {name: release-name-catalog, namespace: default}
+---
+# Source: shop/templates/services.yaml
+apiVersion: v1
+kind: Service
+metadata: {name: release-name-orders, namespace: default}
+---
+# Source: shop/templates/pod.yaml
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: release-name-web, namespace: default}
+data:
+  ORDERS: http://release-name-orders.default.svc:8000
+  CATALOG: http://release-name-%s:8000
+"""
+
+
+@pytest.mark.parametrize(("host", "reported"), [("catalogue", True), ("catalog", False)])
+def test_hosts_in_a_chart_are_compared_with_the_services_that_it_makes(
+    host: str, reported: bool, tmp_path: Path, programs: Path
+) -> None:
+    prints(programs, "helm", SERVICES % host)
+    result = scan(tmp_path, CHART, select=("PRJ105",))
+    assert [(one.location, one.message) for one in result.findings] == [
+        (
+            ("web/templates/pod.yaml", WHOLE_FILE, ""),
+            'no Service is called "catalogue", perhaps "catalog"',
+        )
+    ][: int(reported)]
+
+
+def test_namespace_of_a_release_is_any(tmp_path: Path, programs: Path) -> None:
+    prints(programs, "helm", SERVICES % "catalog")
+    config = """\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: tools}
+data: {A: "http://orders.shop.svc:8000", B: "http://catalog:80"}
+"""
+    assert scan(tmp_path, CHART | {"tools.yaml": config}, select=("PRJ105",)).findings == []
+
+
+def test_charts_that_are_not_rendered_leave_it_open_which_services_there_are(
+    tmp_path: Path, programs: Path
+) -> None:
+    files = {"web.yaml": SERVICES % "catalogue"}
+    assert len(scan(tmp_path / "alone", files, select=("PRJ105",)).findings) == 1
+    assert scan(tmp_path / "both", CHART | files, select=("PRJ105",)).findings == []
 
 
 def test_what_comes_from_no_file_of_the_tree_is_at_the_chart(

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 GROUP = "argoproj.io"
 UPDATER_GROUP = "argocd-image-updater.argoproj.io"
 _PREFIX = UPDATER_GROUP + "/"
+_STANDS_IN = re.compile(r"[{<\[]")
+"""What is in a URL where a reader is to put his own repository."""
 _MAX_FILES = 300
 """Files that are read of one directory that an Application deploys."""
 
@@ -297,7 +299,7 @@ class ArgoSet:
 
     def tracks_itself(self, source: Source) -> bool:
         """Whether a source is the scanned repository: by its URL, or by a path that is here."""
-        if self.is_own(source.repository):
+        if self.is_own(source.repository) or _STANDS_IN.search(source.repository):
             return True
         path = source.node.text("path").strip("/").removeprefix("./")
         unknown = path.find("{{")

@@ -18,6 +18,7 @@ from iachygiene.parse import yaml
 from iachygiene.parse.compose_ports import Port, read_port
 from iachygiene.parse.compose_references import NamedFile, file_names, references, resolve
 from iachygiene.parse.compose_variables import expand, outer_colon
+from iachygiene.parse.gitignores import is_ignored
 
 if TYPE_CHECKING:
     from iachygiene.files import Tree
@@ -542,7 +543,12 @@ class _Loader:
 
     def stream(self, file: SourceFile) -> yaml.Stream:
         if file.path not in self._streams:
-            self._streams[file.path] = yaml.parse(file)
+            stream = self._streams[file.path] = yaml.parse(file)
+            root = _root_of(stream) if "$" in file.text else None
+            if root is not None:
+                from iachygiene.parse.compose_env import fill_in_file
+
+                fill_in_file(root, self._tree)
         return self._streams[file.path]
 
     def project(
@@ -703,26 +709,6 @@ def _is_partial(
         )
         for base in bases
     )
-
-
-def is_ignored(tree: Tree, path: str) -> bool:
-    """Whether a .gitignore of the tree, here or above, leaves a path out."""
-    from pathspec import GitIgnoreSpec
-
-    verdict = False
-    parts = path.split("/")
-    for depth in range(len(parts)):
-        prefix = "".join(f"{part}/" for part in parts[:depth])
-        if not tree.exists(prefix + ".gitignore"):
-            continue
-        try:
-            lines = tree.read(prefix + ".gitignore").text.splitlines()
-        except Broken:
-            continue
-        include = GitIgnoreSpec.from_lines(lines[:10_000]).check_file(path[len(prefix) :]).include
-        if include is not None:
-            verdict = include
-    return verdict
 
 
 _EXAMPLES = ("example", "sample", "template", "dist", "default", "tpl")

@@ -107,6 +107,14 @@ def is_unknown(text: str) -> bool:
     return _UNKNOWN.search(text) is not None
 
 
+_STAND_IN = re.compile(r"[A-Z][A-Z0-9]*(?:[_-][A-Z0-9]+)*", re.ASCII)
+
+
+def stands_in(text: str) -> bool:
+    """Whether a text is a word like `PROJECT_ID`, for which a reader is to put his own."""
+    return len(text) > 2 and _STAND_IN.fullmatch(text) is not None
+
+
 class Container:
     """A container of a pod. `kind` is "container", "init" or "ephemeral".
 
@@ -146,6 +154,14 @@ class Container:
         """Whether a kustomization that includes the file sets a tag or digest for the image."""
         text = self.node.text("image")
         return any(is_image_of(text, name) for name in self.owner.overlay.pinned_images)
+
+    @property
+    def is_injected(self) -> bool:
+        """Whether Istio fills in the image, and more, when the pod is made.
+
+        https://istio.io/latest/docs/setup/additional-setup/gateway/
+        """
+        return self.node.text("image") == "auto"
 
     def security(self, field: str) -> yaml.Node | None:
         """The container's own security setting; see `effective` for those it may inherit."""
@@ -213,8 +229,12 @@ class Object:
 
     @property
     def namespaces(self) -> frozenset[str]:
-        """The namespaces it may end up in: as written, "" for none, and by kustomizations."""
-        return self.overlay.namespaces | {self.namespace}
+        """The namespaces it may end up in: as written, "" for none, and by kustomizations.
+
+        What names none mostly ends up beside what names `default`.
+        """
+        written = ("", "default") if self.namespace == "default" else (self.namespace,)
+        return self.overlay.namespaces.union(written)
 
     def get(self, *keys: str) -> yaml.Node | None:
         """The node at a path of keys, None where there is none."""
@@ -770,9 +790,11 @@ def _annotations(metadata: yaml.Mapping | None, owner: Object) -> Iterator[Comme
 
 def facts(unit: Unit) -> Iterator[Fact]:
     """What manifests say to the project: images, ports, users, names and hosts."""
-    from iachygiene.parse.kubernetes_facts import facts_of, facts_of_set
+    from iachygiene.parse.kubernetes_facts import facts_of, facts_of_argo, facts_of_set
 
     if isinstance(unit, Manifest):
         yield from facts_of(unit)
     elif isinstance(unit, ManifestSet):
         yield from facts_of_set(unit)
+    elif not isinstance(unit, Kustomization):
+        yield from facts_of_argo(unit)

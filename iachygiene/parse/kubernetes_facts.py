@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from posixpath import normpath
 from typing import TYPE_CHECKING
 
 from iachygiene.endpoints import endpoints
-from iachygiene.image import ImageRef
+from iachygiene.image import ImageRef, parse_image
 from iachygiene.parse import yaml
-from iachygiene.parse.project import ContainerFact, Fact, HostFact, ImageFact, NameFact, PortFact
+from iachygiene.parse.project import (
+    ContainerFact,
+    Fact,
+    HostFact,
+    ImageFact,
+    NameFact,
+    PortFact,
+    UpdateFact,
+)
 
 if TYPE_CHECKING:
+    from iachygiene.parse.argo import ArgoSet
     from iachygiene.parse.kubernetes import Container, Manifest, ManifestSet, Object, Pod
 
 _MAX_LINE = 300
@@ -59,6 +69,16 @@ def facts_of_set(manifests: ManifestSet) -> Iterator[Fact]:
                     yield PortFact(
                         node.location, service.object, image.name, "", "", number, number, "called"
                     )
+
+
+def facts_of_argo(argo: ArgoSet) -> Iterator[Fact]:
+    """The images that Image Updater changes in directories of this tree."""
+    for update in argo.updates:
+        image = parse_image(update.name, update.location)
+        for source in update.application.sources if update.application else ():
+            path = normpath(source.node.text("path").strip("/") or ".")
+            if path != "." and not image.unknown and argo.tracks_itself(source):
+                yield UpdateFact(update.location, image.name, path)
 
 
 def _known_image(container: Container) -> ImageRef | None:

@@ -148,12 +148,16 @@ class Kustomization:
         return items.mappings() if items else iter(())
 
     def look(self, tree: Tree) -> None:
-        """Find the references that lead to nothing."""
+        """Find the references that lead to nothing; what git is to ignore is made elsewhere."""
         self.missing = [
             one
             for one in self._references
             if one.path and not tree.is_listed(one.path) and not _is_there(one.path, tree)
         ]
+        if self.missing:
+            from iachygiene.parse.gitignores import is_ignored
+
+            self.missing = [one for one in self.missing if not is_ignored(tree, one.path or "")]
 
 
 def _is_there(path: str, tree: Tree) -> bool:

@@ -2,7 +2,7 @@
 
 They are read for their facts alone: Skaffold, Bake and Tilt files and steps of GitHub
 workflows name images and Dockerfiles; version files and manifests of languages name the
-versions of runtimes. No rule judges these files themselves.
+versions of runtimes, values of charts those of images. No rule judges these files themselves.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from iachygiene.parse.project import BuildFact, Fact, ToolFact
 if TYPE_CHECKING:
     from iachygiene.files import Tree
 
+_VALUES = ("values.yaml", "values.yml")
 _MAX_SIZE = 256 * 1024
 
 
@@ -39,6 +40,9 @@ def load(job: Job, tree: Tree) -> Iterator[Links]:
         found.append(build)
     for path in job.paths:
         try:
+            inside = path[: path.rfind("/") + 1]
+            if basename(path) in _VALUES and not tree.exists(f"{inside}Chart.yaml"):
+                continue
             if len(tree.raw(path)) <= _MAX_SIZE:
                 found += _facts(tree.read(path))
         except Broken:
@@ -65,6 +69,10 @@ def _facts(file: SourceFile) -> Iterator[Fact]:
         line = file.text.strip()
         place = _place(file, line)
         yield ToolFact(place, dirname(file.path), line.removeprefix("v"))
+    elif name in _VALUES:
+        from iachygiene.parse.images import in_values
+
+        yield from in_values(file)
     else:
         from iachygiene.parse.runtimes import declared
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from posixpath import dirname
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
 from iachygiene.model import Location, Span
 
@@ -89,7 +89,7 @@ class PortFact(NamedTuple):
 
 
 class ImageFact(NamedTuple):
-    """An image that runs somewhere. `where` is "compose" or "kubernetes".
+    """An image that runs somewhere. `where` is "compose", "kubernetes", "helm" or "terraform".
 
     `version` is its tag, or its digest where there is no tag, "" without both.
     """
@@ -171,6 +171,14 @@ class SecretFact(NamedTuple):
     context: str | None
 
 
+class UpdateFact(NamedTuple):
+    """An image that Argo CD Image Updater keeps up to date in the manifests of a directory."""
+
+    location: Location
+    image: str
+    directory: str
+
+
 Fact: TypeAlias = (
     StageFact
     | BuildFact
@@ -184,13 +192,16 @@ Fact: TypeAlias = (
     | ProviderFact
     | ToolFact
     | SecretFact
+    | UpdateFact
 )
+
+Kept = TypeVar("Kept")
 
 _TYPES: Mapping[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
         *(StageFact, BuildFact, ContainerFact, PortFact, ImageFact, HostFact, NameFact),
-        *(VersionFact, ModuleFact, ProviderFact, ToolFact, SecretFact),
+        *(VersionFact, ModuleFact, ProviderFact, ToolFact, SecretFact, UpdateFact),
     )
 }
 _LOCATIONS = frozenset(("location", "base_location", "user_location", "healthcheck", "non_root"))
@@ -213,6 +224,17 @@ def decode(rows: Iterable[Fact | list[Any]]) -> list[Fact]:
         fields = zip(kind._fields, values, strict=True)
         facts.append(kind(*(_value(field, value) for field, value in fields)))
     return facts
+
+
+def facts_of(kind: type[Kept], facts: Iterable[Fact | list[Any]]) -> list[Kept]:
+    """The facts of one type; rows of other types are not decoded."""
+    name = kind.__name__
+    found = [
+        fact
+        for fact in facts
+        if (fact[0] == name if isinstance(fact, list) else isinstance(fact, kind))
+    ]
+    return cast("list[Kept]", decode(found))
 
 
 def _value(field: str, value: Any) -> Any:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from iachygiene import hcl
     from iachygiene.files import Tree
     from iachygiene.parse.json import Json
-    from iachygiene.parse.project import ModuleFact, ProviderFact
+    from iachygiene.parse.project import Fact
 
 FORMATTED = (
     *(".tf", ".tofu", ".tfvars"),
@@ -526,14 +526,16 @@ def parse_early(tree: Tree, source: SourceFile) -> TerraformFile:
     return known
 
 
-def facts(unit: object) -> Iterator[ModuleFact | ProviderFact]:
-    """The versions that a module takes, and the local modules that it calls."""
+def facts(unit: object) -> Iterator[Fact]:
+    """The versions that a module takes, the local modules that it calls, the images it runs."""
     if not isinstance(unit, TerraformModule):
         return
     from posixpath import join, normpath
 
+    from iachygiene.parse.images import in_module
     from iachygiene.parse.project import ModuleFact, ProviderFact
 
+    yield from in_module(unit)
     required = [
         block.attributes["required_version"]
         for block in unit.of("terraform")

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from posixpath import basename
 from typing import NamedTuple
 
+from iachygiene.distance import within
 from iachygiene.parse import yaml
 from iachygiene.parse.kubernetes import (
+    CARRIERS,
     Container,
     ManifestSet,
     Object,
     Pod,
     is_unknown,
 )
-from iachygiene.parse.kustomize import KUSTOMIZATIONS
+from iachygiene.parse.kustomize import KUSTOMIZATIONS, NO_OVERLAY
 
 REPLICATED = frozenset(
     (
@@ -180,6 +183,87 @@ def _meets(expression: yaml.Mapping, labels: Mapping[str, str]) -> bool:
 def same_namespace(one: Object, other: Object) -> bool:
     """Whether two objects may end up in one namespace."""
     return not one.namespaces.isdisjoint(other.namespaces)
+
+
+def is_slip(written: str, meant: str) -> bool:
+    """Whether a number is another one with a digit more or less, or two that changed places."""
+    if not within(written, meant, 1):
+        return False
+    return len(written) != len(meant) or sorted(written) == sorted(meant)
+
+
+def mentions(container: Container, number: str) -> bool:
+    """Whether the command, an argument or a variable of a container names a number."""
+    told = (container.node.get(key) for key in ("command", "args", "env"))
+    return any(
+        number in re.findall("[0-9]+", scalar.text)
+        for node in told
+        if node is not None
+        for scalar in yaml.walk(node)
+        if type(scalar) is yaml.Scalar and number in scalar.text
+    )
+
+
+CLUSTERS_OWN = "kube-system"
+"""The namespace of which most comes with the cluster and not from manifests."""
+_CASES = re.compile(r"(?:^|/)(?:testdata|test-fixtures|fixtures?|tests?|e2e|snippets|docs?)/")
+
+
+def together(one: Object, other: Object) -> bool:
+    """Whether two objects in different files are meant for one cluster.
+
+    In a tree of tests or of documentation each file is a case of its own, unless a
+    kustomization joins it to others.
+    """
+    file = one.root.file
+    alone = one.overlay is NO_OVERLAY and _CASES.search(file.path) is not None
+    return not alone or file is other.root.file
+
+
+_PODLESS = frozenset(
+    (
+        *("ServiceMonitor", "PodMonitor", "PrometheusRule", "Probe", "ScrapeConfig"),
+        *("Certificate", "CertificateRequest", "Issuer", "ClusterIssuer"),
+        *("VirtualService", "DestinationRule", "ServiceEntry", "EnvoyFilter", "Sidecar"),
+        *("AuthorizationPolicy", "PeerAuthentication", "RequestAuthentication", "Telemetry"),
+        *("HTTPRoute", "GRPCRoute", "TCPRoute", "TLSRoute", "ReferenceGrant"),
+        *("IngressRoute", "IngressRouteTCP", "Middleware", "Route", "ServersTransport"),
+        *("ScaledObject", "TriggerAuthentication", "VerticalPodAutoscaler", "HealthCheckPolicy"),
+        *("ExternalSecret", "SealedSecret", "SecretStore", "ClusterSecretStore", "BackendConfig"),
+        *("ManagedCertificate", "FrontendConfig", "GCPBackendPolicy", "CiliumNetworkPolicy"),
+        *("PodMonitoring", "ServiceExport", "Application", "AppProject", "ImageUpdater"),
+    )
+)
+"""Kinds of custom resources that no operator makes pods for."""
+
+
+def made_by_operator(manifests: ManifestSet, labels: Mapping[str, str]) -> bool:
+    """Whether pods with these labels may be those that an operator makes for a custom resource.
+
+    Operators give pods the name of their resource, and labels in the domain of its group.
+    """
+    from iachygiene.schemas.built_in import groups
+
+    own = groups()
+    names: set[str] = set()
+    domains: set[str] = set()
+    for one in manifests.objects:
+        if one.kind == "CustomResourceDefinition":
+            domains.add(one.root.text("spec", "group"))
+            continue
+        carries = (one.group, one.kind) in CARRIERS
+        if not carries and one.group not in own and one.kind not in _PODLESS:
+            names.add(one.name)
+            domains.add(one.group)
+    if not names.isdisjoint(labels.values()):
+        return True
+    prefixes = {name.partition("/")[0] for name in labels if "/" in name}
+    return any(
+        f".{domain}".endswith(f".{prefix}") or f".{prefix}".endswith(f".{domain}")
+        for domain in domains
+        for prefix in prefixes
+        if domain
+    )
 
 
 def service_selector(service: Object) -> dict[str, str]:

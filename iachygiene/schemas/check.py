@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from iachygiene.model import Location
 from iachygiene.parse import yaml
-from iachygiene.parse.kubernetes import is_unknown, quantity
+from iachygiene.parse.kubernetes import is_unknown, quantity, stands_in
 
 STRING, INTEGER, NUMBER, BOOLEAN, OBJECT, ARRAY, QUANTITY = 1, 2, 4, 8, 16, 32, 64
 _TYPES = {
@@ -71,6 +71,7 @@ class Schema:
         "format",
         "items",
         "limits",
+        "nullable",
         "open",
         "required",
         "types",
@@ -83,6 +84,7 @@ class Schema:
         self.items: Any = None
         self.additional: Any = None
         self.open = False
+        self.nullable = False
         self.enum: tuple[Any, ...] = ()
         self.format = ""
         self.limits: dict[str, Any] | None = None
@@ -121,6 +123,7 @@ def compiled(source: Any, resolve: Resolve) -> Schema:
     if keywords.get("x-kubernetes-int-or-string"):
         schema.types = STRING | INTEGER
     schema.format = str(keywords.get("format", ""))
+    schema.nullable = keywords.get("nullable") is True
     enum = keywords.get("enum")
     schema.enum = tuple(enum) if isinstance(enum, list) else ()
     schema.items = keywords.get("items")
@@ -234,7 +237,7 @@ class Checker:
             if value is None:
                 if not any("{{" in key or is_unknown(key) for key in there):
                     self._add("invalid", above, f'"{name}" is missing')
-            elif type(value) is yaml.Scalar and value.is_null:
+            elif type(value) is yaml.Scalar and value.is_null and not _takes_null(schema, name):
                 self._add("invalid", above, f'"{name}" is required, and is null')
 
     def _scalar(self, node: yaml.Scalar, schema: Schema, name: str) -> None:
@@ -245,7 +248,7 @@ class Checker:
         kind = type(value)
         if kind is str:
             if not types & STRING and types:
-                if not is_unknown(node.text) and not node.text.startswith("ENC["):
+                if not _is_filled_in(node.text) and not node.text.startswith("ENC["):
                     self._wrong(node, schema, name, "a text")
                 return
         elif kind is bool:
@@ -263,7 +266,7 @@ class Checker:
 
     def _value(self, node: yaml.Scalar, value: Any, schema: Schema, name: str) -> None:
         if schema.types & QUANTITY:
-            if type(value) is str and quantity(value) is None and not is_unknown(value):
+            if type(value) is str and quantity(value) is None and not _is_filled_in(value):
                 self._add("value", node.location, f'"{_cut(value)}" is no quantity')
             return
         if type(value) is int:
@@ -282,12 +285,12 @@ class Checker:
     def _limits(self, node: yaml.Scalar, value: Any, limits: dict[str, Any], name: str) -> None:
         if type(value) is str:
             self._length(node, limits, name, len(value), "Length", "characters")
-            pattern = limits.get("pattern")
-            if isinstance(pattern, str):
-                pattern = limits["pattern"] = _pattern(pattern)
-            short = len(value) <= MAX_TEXT
-            if short and isinstance(pattern, re.Pattern) and not pattern.search(value):
-                message = f'"{_cut(value)}" does not match {_cut(pattern.pattern)}'
+            written = limits.get("pattern")
+            if isinstance(written, str):
+                written = limits["pattern"] = (written, _pattern(written))
+            text, pattern = written or ("", None)
+            if pattern is not None and len(value) <= MAX_TEXT and not pattern.search(value):
+                message = f'"{_cut(value)}" does not match {_cut(text)}'
                 self._add("invalid", node.location, message)
         elif type(value) in (int, float):
             low, high = limits.get("minimum"), limits.get("maximum")
@@ -334,6 +337,16 @@ class Checker:
 
     def _add(self, kind: str, location: Location, message: str) -> None:
         self.found.append(Violation(kind, location, message))
+
+
+def _is_filled_in(text: str) -> bool:
+    """Whether something stands for a number that a tool or a person is to put there."""
+    return is_unknown(text) or stands_in(text)
+
+
+def _takes_null(schema: Schema, name: str) -> bool:
+    field = schema.fields.get(name) if schema.fields else None
+    return type(field) is Schema and field.nullable
 
 
 def _first(node: yaml.Mapping) -> Location:

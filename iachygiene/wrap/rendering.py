@@ -15,7 +15,7 @@ from iachygiene.keys import KUBERNETES_VERSIONS
 from iachygiene.model import Broken, SourceFile, ToolStatus, Unchecked
 from iachygiene.parse import yaml
 from iachygiene.parse.kubernetes import Manifest, ManifestSet
-from iachygiene.rendered import HELM_CHECK
+from iachygiene.rendered import HELM_CHECK, NAMESPACE, RELEASE
 from iachygiene.schemas.catalog import Catalog
 from iachygiene.tools import HELM, KUBECTL, KUSTOMIZE, Program, ToolRun, first_line
 from iachygiene.wrap.terraform import in_threads, status_of
@@ -99,7 +99,7 @@ def _chart(directory: str, tree: Tree, program: Program, settings: Mapping[str, 
         and tree.real_path(path) is not None
     ]
     run = HELM.run(
-        *("template", "release-name", f"./{directory}", "--namespace", "default"),
+        *("template", RELEASE, f"./{directory}", "--namespace", NAMESPACE),
         *("--include-crds", "--kube-version", f"{version}.0"),
         *values,
         program=program,

@@ -16,6 +16,7 @@ from iachygiene.rule import rules_of
 from iachygiene.rules.compose.dependencies import compose_depends_on_not_healthy
 from iachygiene.rules.compose.healthchecks import compose_healthcheck_missing
 from iachygiene.rules.compose.images import compose_unpinned_image
+from iachygiene.rules.compose.ports import compose_unquoted_port
 from iachygiene.rules.compose.security import (
     compose_docker_socket,
     compose_privileged,
@@ -54,6 +55,18 @@ def fixed(text: str, fix: Fix | None) -> str:
     for edit in sorted(fix.edits, reverse=True):
         text = text[: edit.span.start] + edit.text + text[edit.span.end :]
     return text
+
+
+# --- CO403
+
+
+def test_port_that_is_filled_in_is_no_number_to_yaml() -> None:
+    files = {
+        "compose.yaml": "services: {a: {image: x, ports: [\n${PORT}:22\n]}}",
+        ".env": "PORT=22",
+    }
+    assert found(compose_unquoted_port, files) == []
+    assert len(found(compose_unquoted_port, "services: {a: {ports: [\n22:22\n]}}")) == 1
 
 
 # --- CO101

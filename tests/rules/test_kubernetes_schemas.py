@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -447,3 +448,39 @@ def test_definition_with_a_pattern_that_backtracks_is_bounded() -> None:
     ]
     assert of_shop == []
     assert time.process_time() - started < 2
+
+
+def test_one_defect_is_one_finding(tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text("""\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: "3"
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers: [{name: web, image: "nginx:1.27.3"}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {selector: {app: web}, ports: [{port: 80, targetPort: "80"}]}
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: other}
+spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}
+""")
+
+    def codes(*select: str) -> list[str]:
+        options = ["--isolated", "--no-cache", "--engine", "builtin", "--format", "json"]
+        answer = CliRunner().invoke(
+            command_line, ["scan", *options, "--select", ",".join(select), str(tmp_path)]
+        )
+        return [one["rule"] for one in json.loads(answer.output)["findings"]]
+
+    every = ("K8S520", "K8S603", "K8S613", "K8S701", "K8S904")
+    assert codes(*every) == ["K8S603", "K8S904", "K8S701", "K8S520"]
+    # What nobody else says is said.
+    assert codes("K8S904", "K8S613") == ["K8S904", "K8S904", "K8S613", "K8S904"]

@@ -174,6 +174,72 @@ def test_file_of_overrides_may_differ(tmp_path: Path) -> None:
     assert found(tmp_path, files, "PRJ101") == []
 
 
+CHART = "apiVersion: v2\nname: shop\nversion: 1.0.0\n"
+
+
+@pytest.mark.parametrize(
+    ("values", "reported"),
+    [
+        ("db: {image: {repository: postgres, tag: 15.8}}", True),
+        ("db: {image: {registry: docker.io, repository: library/postgres, tag: '15.8'}}", True),
+        ("db: {image: 'postgres:15.8'}", True),
+        ("a: [{image: postgres:15.8}]\nb: {image: {repository: postgres, tag: 14}}", True),
+        ("db: {image: {repository: postgres, tag: '16'}}", False),
+        ("db: {image: {repository: postgres, tag: ''}}", False),
+        ("db: {image: {repository: postgres}}", False),
+        ("db: {image: {repository: bitnami/postgres, tag: 15.8}}", False),
+        ("db: {image: 'postgres:{{ .Values.tag }}'}", False),
+        ("db: {image: ", False),
+    ],
+)
+def test_values_of_a_chart_are_compared(values: str, reported: bool, tmp_path: Path) -> None:
+    composed = {"compose.yaml": "services: {db: {image: postgres:16.4}}\n"}
+    files = {**composed, "chart/Chart.yaml": CHART, "chart/values.yaml": values}
+    assert [one.location.path for one in found(tmp_path, files, "PRJ101")] == (
+        ["compose.yaml"] if reported else []
+    )
+
+
+@pytest.mark.parametrize("path", ["chart/values-prod.yaml", "values.yaml"])
+def test_other_values_than_the_defaults_of_a_chart_may_differ(path: str, tmp_path: Path) -> None:
+    files = {
+        "compose.yaml": "services: {db: {image: postgres:16.4}}\n",
+        "chart/Chart.yaml": CHART,
+        path: "image: postgres:15.8\n",
+    }
+    assert found(tmp_path, files, "PRJ101") == []
+
+
+TERRAFORM = {
+    "docker": 'resource "docker_image" "db" {\n  name = "%s"\n}\n',
+    "container": 'resource "docker_container" "db" {\n  image = "%s"\n}\n',
+    "run": 'resource "google_cloud_run_v2_service" "db" {\n  template {\n    containers {\n'
+    '      image = "%s"\n    }\n  }\n}\n',
+    "ecs": 'resource "aws_ecs_task_definition" "db" {\n  container_definitions = jsonencode([{\n'
+    '    name = "db"\n    image = "%s"\n  }])\n}\n',
+}
+
+
+@pytest.mark.parametrize("form", TERRAFORM)
+def test_containers_in_terraform_are_compared(form: str, tmp_path: Path) -> None:
+    composed = {"compose.yaml": "services: {db: {image: postgres:16.4}}\n"}
+    for number, (image, reported) in enumerate(
+        (("postgres:15.8", True), ("postgres:16.4", False), ("postgres:${var.tag}", False))
+    ):
+        files = {**composed, "infra/main.tf": TERRAFORM[form] % image}
+        paths = [one.location.path for one in found(tmp_path / str(number), files, "PRJ101")]
+        assert paths == ["infra/main.tf"] * reported
+
+
+@pytest.mark.parametrize("changed", ["compose.yaml", "infra/main.tf"])
+def test_images_in_terraform_count_whichever_side_changes(changed: str, tmp_path: Path) -> None:
+    files = {
+        "compose.yaml": "services: {db: {image: postgres:16.4}}\n",
+        "infra/main.tf": TERRAFORM["docker"] % "postgres:15.8",
+    }
+    assert len(found(tmp_path, files, "PRJ101", changed)) == 1
+
+
 # --- PRJ102
 
 
@@ -369,3 +435,48 @@ jobs:
     files = {".github/workflows/plan.yml": workflow, "one/main.tf": module, "two/main.tf": module}
     (one,) = found(tmp_path, files, "PRJ107")
     assert one.related[0].path == "one/main.tf"
+
+
+# --- K8S101 where Image Updater is at work
+
+
+def updated(image: str = "registry.example.com/shop/api", path: str = "apps/api") -> str:
+    return f"""\
+apiVersion: argoproj.io/v1alpha1
+kind: Application
+metadata:
+  name: api
+  annotations:
+    argocd-image-updater.argoproj.io/image-list: api={image}:~1.4
+spec:
+  project: shop
+  source: {{repoURL: "https://git.example.com/shop.git", targetRevision: main, path: {path}}}
+  destination: {{server: "https://kubernetes.default.svc", namespace: shop}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("application", "told"),
+    [
+        (updated(), True),
+        (updated("registry.example.com/shop/web"), False),
+        (updated(path="apps/web"), False),
+        (updated(path="elsewhere/api"), False),
+    ],
+)
+def test_who_bumps_a_tag_is_told(application: str, told: bool, tmp_path: Path) -> None:
+    files = {
+        "argocd/api.yaml": application,
+        "apps/api/pod.yaml": pod("registry.example.com/shop/api"),
+        "apps/web/pod.yaml": pod("registry.example.com/shop/web:1"),
+    }
+    place = locate([], str(tmp_path))
+    found(tmp_path, files, "K8S101")
+    config = load(str(tmp_path)).with_command_line({"select": ["K8S101", "PRJ"]})
+    (one,) = [
+        one
+        for one in run(place.root, place.listing, config, Options(workers=1)).result.findings
+        if one.rule == "K8S101"
+    ]
+    assert ("Image Updater will bump it" in one.message) is told
+    assert [place.path for place in one.related] == ["argocd/api.yaml"] * told

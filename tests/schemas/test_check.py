@@ -58,6 +58,8 @@ LIST = of({"type": "array", "items": {"type": "string"}})
         (INTEGER, "a: 1e3"),
         (INTEGER, "a: -1"),
         (INTEGER, "a: ${X}"),
+        (INTEGER, "a: SERVER_PORT"),
+        (of({"type": "quantity"}), "a: DISK_SIZE"),
         (INTEGER, 'a: "{{ x }}"'),
         (of({"type": "number"}), "a: 1.5"),
         (of({"type": "number"}), "a: 1"),
@@ -97,6 +99,7 @@ def test_value_that_fits(schema: dict[str, Any], text: str) -> None:
         (STRING, "a: {b: c}", "invalid", "{b: c}"),
         (STRING, "a: [b]", "invalid", "[b]"),
         (INTEGER, 'a: "1"', "invalid", '"1"'),
+        (INTEGER, "a: Port", "invalid", "Port"),
         (INTEGER, "a: true", "invalid", "true"),
         (INTEGER, "a: 1.5", "invalid", "1.5"),
         (of({"type": "integer", "format": "int32"}), "a: 2147483648", "value", "2147483648"),
@@ -143,6 +146,16 @@ def test_what_is_missing_of_an_item_is_told_at_its_name_or_its_first_key() -> No
 def test_null_is_as_good_as_missing_where_something_is_required() -> None:
     (found,) = violations(NEEDS, "o: {a: }")
     assert found.message == '"a" is required, and is null'
+
+
+def test_null_is_enough_where_it_is_allowed() -> None:
+    nullable = of({"type": "string", "nullable": True}, required=["a"])
+    assert flagged({"type": "object", "properties": {"o": nullable}}, "o: {a: }") == []
+
+
+def test_a_pattern_is_shown_as_it_was_written() -> None:
+    (found,) = violations(of({"type": "string", "pattern": "^[a-z]+$"}), "a: AB")
+    assert found.message == '"AB" does not match ^[a-z]+$'
 
 
 def test_partial_objects_need_nothing() -> None:

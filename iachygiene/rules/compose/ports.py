@@ -251,6 +251,8 @@ def compose_unquoted_port(compose: ComposeFile, *, every_port: bool = False) -> 
         node = port.node
         if type(node) is not Scalar or node.style or '"' in node.text:
             continue
+        if "$" in node.file.text[node.start : node.end]:
+            continue  # Compose fills variables in when YAML has been read
         trap = _BASE_60.fullmatch(node.text) is not None
         if trap or every_port:
             message = f"{node.text} without quotes"

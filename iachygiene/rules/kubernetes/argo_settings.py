@@ -408,7 +408,7 @@ def image_updater_missing_image_list(argo: ArgoSet) -> Findings:
         annotations = updater_annotations(application)
         listed = annotations.get("image-list")
         if listed is None:
-            if annotations and not application.owner.partial:
+            if annotations and application.whole:
                 first = next(iter(annotations.values())).key
                 message = "settings of Image Updater, but no image-list"
                 yield at(first.location, message, object=application.object)

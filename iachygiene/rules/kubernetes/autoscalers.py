@@ -11,9 +11,11 @@ from iachygiene.parse.workloads import (
     by_name,
     integer,
     items,
+    place,
     same_namespace,
     scaled_by,
     texts,
+    together,
 )
 from iachygiene.parse.yaml import Mapping
 from iachygiene.rule import rule
@@ -98,7 +100,7 @@ def invalid_autoscaler_bounds(manifest: Manifest) -> Findings:
         most = scaler.get("spec", "maxReplicas")
         least = integer(scaler.get("spec", "minReplicas"))
         if most is None:
-            yield at(scaler, "maxReplicas is missing")
+            yield at(place(scaler, "spec").location, "maxReplicas is missing", object=scaler.object)
             continue
         count = integer(most)
         if count is not None and count < (1 if least is None else least):
@@ -266,7 +268,9 @@ def autoscaler_target_missing(manifests: ManifestSet, *, peer_forms: bool = Fals
 def _would_be_here(manifests: ManifestSet, scaler: Object, group: str, kind: str) -> bool:
     if (group, kind) not in CARRIERS:
         return False
-    return any(same_namespace(one, scaler) for one in manifests.of(kind, group))
+    return any(
+        same_namespace(one, scaler) and together(scaler, one) for one in manifests.of(kind, group)
+    )
 
 
 def _target_aliases(manifests: ManifestSet, scaler: Object, target: Mapping) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from iachygiene.model import Findings, Severity, at
 from iachygiene.parse import yaml
 from iachygiene.parse.kubernetes import ManifestSet, Pod, is_unknown
 from iachygiene.parse.kustomize import KUSTOMIZATIONS
-from iachygiene.parse.workloads import items, same_namespace, service_account, truth
+from iachygiene.parse.workloads import items, same_namespace, service_account, together, truth
 from iachygiene.rule import rule
 from iachygiene.rules.kubernetes.peers import known
 
@@ -70,7 +70,8 @@ def service_account_missing(
         here = [one for one in accounts if same_namespace(one, pod.owner)]
         if any(one.name == node.text for one in here):
             continue
-        likely = manifests.complete and bool(here) and not pod.partial
+        likely = manifests.complete and not pod.partial
+        likely = likely and any(together(pod.owner, one) for one in here)
         if likely or peer_forms:
             yield at(
                 node.location,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from iachygiene.image import ImageRef, pin_problem, reference_problem
 from iachygiene.model import Findings, Severity, at
-from iachygiene.parse.kubernetes import Container, Manifest, is_unknown
+from iachygiene.parse.kubernetes import Container, Manifest, is_unknown, stands_in
 from iachygiene.parse.workloads import known_text
 from iachygiene.rule import rule
 from iachygiene.rules.kubernetes.peers import known_of
@@ -125,7 +125,9 @@ def unpinned_image_tag(manifest: Manifest, *, require_digest: bool = False) -> F
         if image is None:
             if not container.owner.partial and not container.node.get("image"):
                 yield at(container, "the container names no image", aliases=_gates(container, None))
-        elif not container.image_pinned_elsewhere and not _is_placeholder(image):
+        elif not (
+            container.image_pinned_elsewhere or container.is_injected or _is_placeholder(image)
+        ):
             why = pin_problem(image, require_digest=require_digest)
             if why:
                 tagged = image.tag is not None and image.tag.text not in ("", "latest")
@@ -355,7 +357,8 @@ def invalid_image_reference(manifest: Manifest) -> Findings:
         scheme = image.text.startswith(("http://", "https://", "docker://"))
         if scheme or not (_is_placeholder(image) or is_unknown(image.text)):
             why = reference_problem(image)
-            if why and not (image.tag and image.tag.text == ""):
+            empty = image.tag is not None and image.tag.text == ""
+            if why and not empty and not any(map(stands_in, image.repository.text.split("/"))):
                 yield at(image.location, why, object=container.object)
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from iachygiene.model import Findings, Location, Severity, at
 from iachygiene.parse.kubernetes import Manifest, ManifestSet, Object, is_unknown
-from iachygiene.parse.workloads import integer, items, same_namespace
+from iachygiene.parse.workloads import CLUSTERS_OWN, integer, items, same_namespace, together
 from iachygiene.parse.yaml import Mapping, Scalar
 from iachygiene.rule import rule
 
@@ -148,7 +148,8 @@ def ingress_backend_unresolved(manifests: ManifestSet, *, peer_forms: bool = Fal
         here = [one for one in services if same_namespace(one, ingress)]
         for backend in _backends(ingress):
             why = _why_unresolved(here, backend)
-            likely = manifests.complete and bool(here) and why is not None
+            likely = manifests.complete and why is not None and ingress.namespace != CLUSTERS_OWN
+            likely = likely and any(together(ingress, one) for one in here)
             aliases = _aliases(services, ingress, backend)
             if likely or (peer_forms and aliases):
                 known = any(backend.service and one.name == backend.service.text for one in here)

@@ -15,7 +15,8 @@ def duplicate_key(manifest: Manifest) -> Findings:
     """A mapping has one key twice, and the first value is lost.
 
     YAML forbids it, most readers take the last value without a word, and kubectl warns or
-    refuses. What was meant with the first one never reaches the cluster.
+    refuses. What was meant with the first one never reaches the cluster. Compose refuses a
+    file with such a mapping as a whole.
 
     Bad:
         apiVersion: v1
@@ -34,6 +35,14 @@ def duplicate_key(manifest: Manifest) -> Findings:
         data:
           <<: &common {LOG: info}
           <<: &more {COLOR: blue}
+    Bad: in a Compose file
+        -- compose.yaml --
+        services:
+          web:
+            image: registry.example.com/shop/web:3.0.1
+            restart: always
+            environment: {LEVEL: info}
+            restart: unless-stopped
     Good: each item of a list is a mapping of its own
         apiVersion: v1
         kind: Service
@@ -43,6 +52,15 @@ def duplicate_key(manifest: Manifest) -> Findings:
           ports:
             - {name: http, port: 80}
             - {name: https, port: 443}
+    Good: what a merge brings is not written twice
+        -- compose.yaml --
+        x-shared: &shared
+          restart: always
+        services:
+          web:
+            <<: *shared
+            image: registry.example.com/shop/web:3.0.1
+            restart: unless-stopped
     """
     for owner, mapping in manifest.doubtful_mappings:
         for first, again in mapping.duplicates():

@@ -106,7 +106,8 @@ def _mutable(text: str) -> str:
 def kustomize_missing_path(kustomization: Kustomization) -> Findings:
     """A kustomization names a file or directory that is not there.
 
-    The build stops with "no such file or directory".
+    The build stops with "no such file or directory". What a `.gitignore` leaves out is made
+    before the build.
 
     Bad:
         -- kustomization.yaml --
@@ -140,6 +141,13 @@ def kustomize_missing_path(kustomization: Kustomization) -> Findings:
         apiVersion: v1
         kind: Pod
         metadata: {name: web}
+    Good: the file is made before the build
+        -- .gitignore --
+        *.env
+        -- kustomization.yaml --
+        configMapGenerator:
+          - name: web
+            envs: [params.env]
     """
     for one in kustomization.missing:
         if not is_unknown(one.text):

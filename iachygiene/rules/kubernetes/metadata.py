@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from iachygiene.model import Edit, Findings, Fix, Severity, Span, at
-from iachygiene.parse.kubernetes import CARRIERS, Manifest, Object, Pod, is_unknown
+from iachygiene.parse.kubernetes import CARRIERS, Manifest, Object, Pod, is_unknown, stands_in
 from iachygiene.parse.workloads import place
 from iachygiene.parse.yaml import Entry, Mapping, Scalar
 from iachygiene.rule import rule
@@ -90,10 +90,10 @@ def invalid_name(manifest: Manifest) -> Findings:
             continue
         name = one.root.scalar("metadata", "name")
         why = _why_no_name(one, name.text) if name is not None and name.text else None
-        if name is not None and why and not is_unknown(name.text):
+        if name is not None and why and not (is_unknown(name.text) or stands_in(name.text)):
             yield at(name.location, f'"{name.text}" {why}', object=one.object)
         space = one.root.scalar("metadata", "namespace")
-        if space is None or not space.text or is_unknown(space.text):
+        if space is None or not space.text or is_unknown(space.text) or stands_in(space.text):
             continue
         if len(space.text) > 63 or not _LABEL.fullmatch(space.text):
             message = f'"{space.text}" is no name of a namespace'

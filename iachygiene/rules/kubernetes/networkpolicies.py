@@ -7,13 +7,16 @@ from collections.abc import Iterator
 from iachygiene.model import Findings, Severity, at
 from iachygiene.parse.kubernetes import ManifestSet, Object, Pod
 from iachygiene.parse.workloads import (
+    CLUSTERS_OWN,
     items,
+    made_by_operator,
     may_match,
     patched,
     place,
     same_namespace,
     selected_pods,
     texts,
+    together,
 )
 from iachygiene.parse.yaml import Mapping
 from iachygiene.rule import rule
@@ -34,7 +37,9 @@ def _is_known(manifests: ManifestSet) -> bool:
 
 
 def _any_here(manifests: ManifestSet, policy: Object) -> bool:
-    return any(same_namespace(pod.owner, policy) for pod in manifests.pods)
+    return policy.namespace != CLUSTERS_OWN and any(
+        same_namespace(pod.owner, policy) and together(policy, pod.owner) for pod in manifests.pods
+    )
 
 
 def _seen_by(tool: str, manifests: ManifestSet, policy: Object, selector: Mapping | None) -> bool:
@@ -85,6 +90,9 @@ def networkpolicy_selects_nothing(manifests: ManifestSet, *, peer_forms: bool = 
         selector = policy.root.mapping("spec", "podSelector")
         found = selected_pods(manifests, policy, selector) if selector else None
         likely = found == [] and _is_known(manifests) and _any_here(manifests, policy)
+        labels = selector.mapping("matchLabels") if selector else None
+        if likely and labels is not None:
+            likely = not made_by_operator(manifests, labels.text_map())
         aliases = tuple(
             alias
             for alias in _SELECTS

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from iachygiene.model import Edit, Finding, Findings, Fix, Location, Severity, at
-from iachygiene.parse.kubernetes import Container, Manifest, Object, is_unknown
+from iachygiene.parse.kubernetes import Container, Manifest, Object, is_unknown, stands_in
 from iachygiene.parse.workloads import Port, integer, items, ports, texts
 from iachygiene.parse.yaml import Mapping, Scalar
 from iachygiene.rule import rule
@@ -93,6 +93,8 @@ def invalid_port_name(manifest: Manifest) -> Findings:
                 message = f"{number} is no port"
                 yield at(target.location, message, object=service.object, aliases=_INVALID[:1])
             elif number is None and (why := _why_no_name(target.text)):
+                if _is_stand_in(target.text):
+                    continue
                 yield at(
                     target.location,
                     why,
@@ -103,10 +105,11 @@ def invalid_port_name(manifest: Manifest) -> Findings:
 
 
 def _faults(container: Container, port: Port) -> Iterator[Finding]:
-    if port.name is not None and port.name.text and (why := _why_no_name(port.name.text)):
-        aliases = _INVALID if len(port.name.text) > 15 else _INVALID[:1]
+    name = port.name if port.name is not None and port.name.text else None
+    if name is not None and not _is_stand_in(name.text) and (why := _why_no_name(name.text)):
+        aliases = _INVALID if len(name.text) > 15 else _INVALID[:1]
         peers = known_of(container, aliases)
-        yield at(port.name.location, why, object=container.object, aliases=peers)
+        yield at(name.location, why, object=container.object, aliases=peers)
     number = integer(port.number)
     if number is not None and port.number is not None and not _is_number(number):
         peers = known_of(container, _INVALID[1:] if number == 0 else ())
@@ -116,6 +119,10 @@ def _faults(container: Container, port: Port) -> Iterator[Finding]:
         peers = known_of(container, _INVALID[1:])
         where = port.node.children[0].location
         yield at(where, "containerPort is missing", object=container.object, aliases=peers)
+
+
+def _is_stand_in(text: str) -> bool:
+    return stands_in(text) and "PORT" in text
 
 
 def _unquoted(target: Scalar) -> Fix | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from iachygiene.model import Findings, Severity, at
 from iachygiene.parse.kubernetes import Container, Manifest, is_unknown
-from iachygiene.parse.workloads import Probe, integer, ports, probes
+from iachygiene.parse.workloads import Probe, integer, is_slip, mentions, ports, probes
 from iachygiene.parse.yaml import Scalar
 from iachygiene.rule import rule
 from iachygiene.rules.kubernetes.peers import known
@@ -85,11 +85,15 @@ def probe_port_name_undeclared(manifest: Manifest) -> Findings:
 
 
 @rule("K8S407", Manifest, Severity.WARNING, aliases=_ALIASES)
-def probe_port_undeclared(manifest: Manifest) -> Findings:
-    """A probe asks at a port that is none of those its container declares.
+def probe_port_undeclared(manifest: Manifest, *, peer_forms: bool = False) -> Findings:
+    """A probe asks at a port that looks like a misspelling of one its container declares.
 
-    Kubernetes asks there all the same. But where a container says which ports it has, a
-    different number is often the one of yesterday.
+    Kubernetes asks there all the same, and many programs answer such requests at a port of
+    its own that nobody declares. But two digits that changed places, or one too many or too
+    few, are a slip: the probe never succeeds.
+
+    Options:
+        peer_forms: report also, with severity info, every other port that is not declared.
 
     Bad:
         apiVersion: v1
@@ -111,12 +115,38 @@ def probe_port_undeclared(manifest: Manifest) -> Findings:
               image: nginx:1.27.3
               ports: [{containerPort: 8080}]
               readinessProbe: {httpGet: {path: /healthz, port: 8080}}
+    Good: a port for such requests alone
+        apiVersion: v1
+        kind: Pod
+        metadata: {name: web}
+        spec:
+          containers:
+            - name: web
+              image: nginx:1.27.3
+              ports: [{containerPort: 8080}]
+              readinessProbe: {httpGet: {path: /healthz, port: 10254}}
     """
     for container, probe, port, is_name, declares in _asked(manifest):
-        if not is_name and declares:
-            message = f"the container declares other ports than {port.text}"
-            aliases = _aliases(container, probe)
-            yield at(port.location, message, object=container.object, aliases=aliases)
+        if is_name or not declares:
+            continue
+        meant = next((text for text in _declared(container) if is_slip(port.text, text)), None)
+        if meant and mentions(container, port.text):
+            meant = None
+        if meant or peer_forms:
+            what = f"{meant}, not" if meant else "other ports than"
+            yield at(
+                port.location,
+                f"the container declares {what} {port.text}",
+                object=container.object,
+                severity=None if meant else Severity.INFO,
+                aliases=_aliases(container, probe),
+            )
+
+
+def _declared(container: Container) -> Iterator[str]:
+    for port in ports(container):
+        if port.number is not None:
+            yield port.number.text
 
 
 @rule("K8S408", Manifest, Severity.INFO, default="off", aliases=_ALIASES)

@@ -91,7 +91,7 @@ def service_pod_without_readiness(manifests: ManifestSet) -> Findings:
             f'no readiness probe, and Service "{services[0].name}" sends traffic here',
             related=[services[0].location.labelled("this Service")],
             severity=Severity.INFO if early else None,
-            aliases=_readiness_aliases(pod, container),
+            aliases=_readiness_aliases(pod, container, services),
         )
 
 
@@ -129,10 +129,12 @@ def _takes_unready(service: Object) -> bool:
     return node is not None and node.value is True
 
 
-def _readiness_aliases(pod: Pod, container: Container) -> tuple[str, ...]:
+def _readiness_aliases(pod: Pod, container: Container, services: list[Object]) -> tuple[str, ...]:
     aliases = ["kube-linter:no-readiness-probe", "checkov:CKV_K8S_9"]
-    # kube-score is content with a probe in any container, where it can have no effect too.
-    if not any("readinessProbe" in container.probes for container in pod.of("init")):
+    # kube-score is content with a probe in any container, where it can have no effect too,
+    # and to it no namespace is another one than `default`.
+    unready = not any("readinessProbe" in container.probes for container in pod.of("init"))
+    if unready and any(one.namespace == pod.owner.namespace for one in services):
         aliases.append("kube-score:pod-probes")
     return known(container.owner, aliases)
 

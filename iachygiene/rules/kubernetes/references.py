@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from iachygiene.model import Findings, Location, Severity, at
 from iachygiene.parse.kubernetes import ManifestSet, Object, Pod, is_unknown
-from iachygiene.parse.workloads import patched
+from iachygiene.parse.workloads import CLUSTERS_OWN, made_by_operator, patched, together
 from iachygiene.rule import rule
 from iachygiene.rules.kubernetes.peers import looks_at
 
@@ -26,7 +26,9 @@ def service_selects_nothing(
     nothing fails to apply; the Service just has no endpoints, and its clients get
     "connection refused". Looked at are the manifests of one directory and of those that a
     kustomization joins to it. Where none of them makes pods, or none in the namespace that
-    the Service names, or one could not be read, the pods may be elsewhere and nothing is said.
+    the Service names, or one could not be read, the pods may be elsewhere and nothing is said;
+    so may those that an operator makes for a custom resource of a name that is asked for. In
+    trees of tests and documentation each file stands for itself.
 
     Options:
         ignored_labels: names of labels that something else gives to the pods.
@@ -151,6 +153,7 @@ def service_selects_nothing(
         found = manifests.selected_by(service, wanted)
         known = manifests.complete and not patched(manifests)
         here = not found and known and _would_be_here(service, wanted, pods)
+        here = here and not made_by_operator(manifests, wanted)
         aliases = _missed(service, wanted, found)
         if here or (peer_forms and aliases):
             nearest = by_name.get(service.name) or _nearest(wanted, pods)
@@ -187,12 +190,14 @@ def _near_miss(pod: Pod, wanted: Mapping[str, str]) -> Location:
 
 def _would_be_here(service: Object, wanted: Mapping[str, str], pods: list[Pod]) -> bool:
     """Whether the pods of a Service should be among these."""
-    if not service.namespace:
-        return bool(pods)
+    if service.namespace == CLUSTERS_OWN:
+        return False
     return any(
-        not service.namespaces.isdisjoint(pod.owner.namespaces)
+        not service.namespace
+        or not service.namespaces.isdisjoint(pod.owner.namespaces)
         or wanted.items() <= pod.labels.items()
         for pod in pods
+        if together(service, pod.owner)
     )
 
 

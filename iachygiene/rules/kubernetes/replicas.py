@@ -94,6 +94,13 @@ def _is_called(manifests: ManifestSet, pod: Pod, peer_forms: bool) -> bool:
     return called or (peer_forms and selected_by_peers(manifests, pod))
 
 
+def _is_called_for_peers(manifests: ManifestSet, pod: Pod) -> bool:
+    """Whether kube-score sees a Service: to it no namespace is another one than `default`."""
+    services = services_of_pods(manifests).get(id(pod), ())
+    same = any(service.namespace == pod.owner.namespace for service in services)
+    return same or selected_by_peers(manifests, pod)
+
+
 def _keeps_data(pod: Pod) -> bool:
     return any(
         volume.get("persistentVolumeClaim") is not None for volume in items(pod.spec, "volumes")
@@ -159,7 +166,8 @@ def single_replica_behind_service(manifests: ManifestSet, *, peer_forms: bool = 
             node = pod.owner.get("spec", "replicas")
             message = "a Service sends traffic to a single pod"
             where = node.location if node else pod.owner.location
-            yield at(where, message, object=pod.object)
+            aliases = None if _is_called_for_peers(manifests, pod) else ()
+            yield at(where, message, object=pod.object, aliases=aliases)
 
 
 class _Spread(NamedTuple):
@@ -376,7 +384,9 @@ def recreate_behind_service(manifests: ManifestSet, *, peer_forms: bool = False)
         hidden = _keeps_data(pod) or not services_of_pods(manifests).get(id(pod))
         if hidden and not peer_forms:
             continue
-        peers = [_ROLLING, *(["kube-score:deployment-strategy"] * _is_v1(owner, "Deployment"))]
+        peers = [_ROLLING]
+        if _is_v1(owner, "Deployment") and _is_called_for_peers(manifests, pod):
+            peers.append("kube-score:deployment-strategy")
         yield at(
             strategy.location,
             f"{strategy.text} ends all pods before new ones start",

@@ -96,6 +96,7 @@ def _quoted(scalar: Scalar) -> Fix | None:
     Manifest,
     Severity.ERROR,
     aliases=("kubeconform:invalid", "kube-linter:schema-validation"),
+    gives_way_to=("K8S512", "K8S520", "K8S603", "K8S701"),
 )
 def schema_violation(manifest: Manifest) -> Findings:
     """A field has the wrong type, or one that has to be there is missing.

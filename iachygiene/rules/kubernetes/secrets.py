@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from iachygiene.credentials import is_placeholder, may_be_secret, names_secret
@@ -20,6 +21,7 @@ _NO_SECRETS = frozenset(
     )
 )
 """Keys of Secrets whose values are none."""
+_MAX_LINES, _MAX_LINE, _MAX_TEXT = 5_000, 1_000, 100_000
 _BEGIN_PRIVATE_KEY = ("PRIVATE KEY-----", "-----BEGIN PGP PRIVATE")
 
 
@@ -29,7 +31,8 @@ def secret_in_manifest(manifest: Manifest) -> Findings:
 
     Base64 hides nothing: everybody who may read the repository has the secret, and it stays
     in the history when it is taken out. Sealed Secrets, External Secrets and SOPS keep what
-    is in Git unreadable; what they encrypted is not reported, nor are placeholders.
+    is in Git unreadable; what they encrypted is not reported, nor are placeholders, nor a
+    whole file of configuration in which nothing is called a secret or looks like one.
 
     Bad:
         apiVersion: v1
@@ -86,8 +89,26 @@ def _values(secret: Object) -> Iterator[tuple[Scalar, Scalar]]:
             if field == "data":
                 text = _decoded(text)
             open_text = is_placeholder(text) or is_unknown(text) or text.startswith("ENC[")
+            open_text = open_text or _is_plain_file(text)
             if not open_text and may_be_secret(text.replace("$", "")):
                 yield entry.key, entry.value
+
+
+_SETTING = re.compile(r"([A-Za-z][\w.-]{0,80})['\"]?[ \t]{0,9}[:=][ \t]{0,9}['\"]?[^\s'\",}]")
+_CREDENTIALS = re.compile(r"://[^/\s:@]{0,80}:[^@\s/]{1,80}@")
+
+
+def _is_plain_file(text: str) -> bool:
+    """Whether a value is a whole file in which nothing is called a secret or looks like one."""
+    from iachygiene.parse.secrets import find_secrets
+
+    if "\n" not in text or any(mark in text for mark in _BEGIN_PRIVATE_KEY):
+        return False
+    lines = text.splitlines()[:_MAX_LINES]
+    names = {name for line in lines for name in _SETTING.findall(line[:_MAX_LINE])}
+    if not names or any(map(names_secret, names)) or _CREDENTIALS.search(text[:_MAX_TEXT]):
+        return False
+    return not any(find_secrets(text.encode()))
 
 
 def _decoded(text: str) -> str:

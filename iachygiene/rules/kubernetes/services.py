@@ -8,7 +8,9 @@ from iachygiene.model import Finding, Findings, Severity, at
 from iachygiene.parse.kubernetes import ManifestSet, Object, Pod, is_unknown, matches
 from iachygiene.parse.workloads import (
     integer,
+    is_slip,
     items,
+    mentions,
     patched,
     place,
     ports,
@@ -16,6 +18,7 @@ from iachygiene.parse.workloads import (
     service_selector,
     services_of_pods,
     texts,
+    together,
     truth,
 )
 from iachygiene.parse.yaml import Mapping, Scalar
@@ -225,7 +228,7 @@ def statefulset_without_headless_service(
         here = [one for one in manifests.of("Service") if same_namespace(one, owner)]
         named = [one for one in here if one.name == name.text]
         why = _why_not_headless(manifests, pod, named, name.text)
-        likely = manifests.complete and bool(here)
+        likely = manifests.complete and any(together(owner, one) for one in here)
         if why is not None and not is_unknown(name.text) and (likely or peer_forms):
             yield at(
                 name.location,
@@ -250,13 +253,14 @@ def _why_not_headless(
     return None if selecting else f'Service "{name}" does not select these pods'
 
 
-@rule("K8S613", ManifestSet, Severity.WARNING)
+@rule("K8S613", ManifestSet, Severity.WARNING, gives_way_to=("K8S701",))
 def service_target_port_unmatched(manifests: ManifestSet) -> Findings:
     """A Service sends traffic to a port that its pods do not have.
 
     A name that no container declares is an error: the Service has no endpoints for it. A
-    number that is not among the declared ones often is the one of yesterday, where all
-    selected pods say which ports they have.
+    number may be one that nobody declares, and works. It is reported where it looks like a
+    misspelling of one that all selected pods declare, or where nothing that the Service calls
+    is declared and nothing calls what is.
 
     Bad:
         apiVersion: apps/v1
@@ -311,15 +315,39 @@ def service_target_port_unmatched(manifests: ManifestSet) -> Findings:
             continue
         headless = service.root.text("spec", "clusterIP") == "None"
         names, numbers, all_declare = _declared(pods)
+        known = names | numbers
+        lost = known.isdisjoint(_called_ports(manifests, pods[0])) and not _is_aside(service)
         for port in items(service.root, "spec", "ports"):
-            target = port.get("targetPort") or port.get("port")
-            if type(target) is not Scalar or is_unknown(target.text):
+            target = _target(port)
+            if target is None or target.text in known:
                 continue
             by_number = integer(target) is not None
-            if target.text in (numbers if by_number else names):
-                continue
-            if not by_number or (all_declare and not headless and _is_tcp(port)):
+            likely = lost or any(is_slip(target.text, number) for number in numbers)
+            likely = likely and not any(
+                mentions(container, target.text) for pod in pods for container in pod.containers
+            )
+            if not by_number or (all_declare and likely and not headless and _is_tcp(port)):
                 yield _unmatched(service, target, pods, by_number)
+
+
+def _target(port: Mapping) -> Scalar | None:
+    target = port.get("targetPort") or port.get("port")
+    return target if type(target) is Scalar and not is_unknown(target.text) else None
+
+
+def _called_ports(manifests: ManifestSet, pod: Pod) -> set[str]:
+    """The numbers and names that Services call of a pod."""
+    return {
+        target.text
+        for service in services_of_pods(manifests).get(id(pod), ())
+        for port in items(service.root, "spec", "ports")
+        if (target := _target(port)) is not None
+    }
+
+
+def _is_aside(service: Object) -> bool:
+    """Whether a Service is for what programs serve beside their work, at ports of its own."""
+    return any(word in service.name for word in ("metrics", "webhook", "health", "monitor"))
 
 
 def _is_tcp(port: Mapping) -> bool:
@@ -333,7 +361,8 @@ def _declared(pods: Sequence[Pod]) -> tuple[set[str], set[str], bool]:
     all_declare = True
     for pod in pods:
         found = [port for container in pod.containers for port in ports(container)]
-        all_declare &= bool(found)
+        # What Istio puts in the place of this image is not known here.
+        all_declare &= bool(found) and not any(one.is_injected for one in pod.containers)
         names.update(port.name.text for port in found if port.name)
         numbers.update(port.number.text for port in found if port.number)
     return names, numbers, all_declare

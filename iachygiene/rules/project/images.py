@@ -50,6 +50,36 @@ def diverging_image_version(project: Project) -> Findings:
           containers:
             - name: postgres
               image: postgres:15.8-alpine
+    Bad: the values of a chart
+        -- compose.yaml --
+        services:
+          db:
+            image: postgres:16.4-alpine
+        -- chart/Chart.yaml --
+        apiVersion: v2
+        name: shop
+        version: 1.0.0
+        -- chart/values.yaml --
+        image:
+          repository: postgres
+          tag: 15.8-alpine
+    Bad: a container in Terraform
+        -- compose.yaml --
+        services:
+          db:
+            image: postgres:16.4-alpine
+        -- infra/main.tf --
+        resource "kubernetes_pod_v1" "db" {
+          metadata {
+            name = "db"
+          }
+          spec {
+            container {
+              name  = "db"
+              image = "postgres:15.8-alpine"
+            }
+          }
+        }
     Bad: two services of one project, built on two versions
         -- compose.yaml --
         services:
@@ -92,15 +122,22 @@ def diverging_image_version(project: Project) -> Findings:
     for one in composed:
         if not project.is_built(one.image):
             by_top.setdefault((dirname(one.location.path), one.image), one)
+    told: set[Location] = set()
     for image in project.of(ImageFact):
         top = _top_of(image.location.path, tops)
         other = by_top.get((top, image.image)) if top is not None else None
-        if image.where != "kubernetes" or other is None or not _differs(image, other):
+        if image.where == "compose" or other is None or not _differs(image, other):
             continue
         if side_tree(image.location.path) != side_tree(other.location.path):
             continue
         words = image.location.path.removeprefix(f"{top}/").split("/")
         if _ENVIRONMENTS.isdisjoint(words[:-1]):
+            if image.where == "helm":
+                # No comment in the values of a chart is read, so none could mute it there.
+                image, other = other, image
+                if image.location in told:
+                    continue
+                told.add(image.location)
             message = f'"{_shown(image)}" here, "{_shown(other)}" in {other.location.path}'
             related = [other.location.labelled("another version")]
             yield at(image.location, message, object=image.object, related=related)
