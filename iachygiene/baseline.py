@@ -102,7 +102,7 @@ def place_of(root: str, config: Config) -> tuple[str, bool]:
     named = config.baseline
     if named is None:
         return os.path.join(root, FILE), False
-    given = config.origin("baseline") == "command line"
+    given = config.is_given("baseline")
     return named if given else os.path.join(root, named), True
 
 

@@ -141,7 +141,7 @@ LEVELS = ("info", "warning", "error")
 
 def _is_report(value: object) -> bool:
     form, _, path = value.partition("=") if isinstance(value, str) else ("", "", "")
-    return form in FORMATS and (_inside(path) or path == "@summary")
+    return form in FORMATS and path != "-" and (_inside(path) or path == "@summary")
 
 
 FLAG = Value("true or false", {"type": "boolean"}, lambda value: isinstance(value, bool))

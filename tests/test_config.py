@@ -19,6 +19,8 @@ from iachygiene import keys
 from iachygiene import rule as registry
 from iachygiene.config import Config, ConfigError, load
 from iachygiene.model import Severity
+from iachygiene.resolved import lines
+from iachygiene.resolved import settings as settings_of
 from iachygiene.rule import LANGUAGES, Rule
 
 
@@ -639,8 +641,8 @@ def test_a_policy_on_the_command_line_wins(configured: Callable[[str], Config]) 
 
 def test_every_value_has_an_origin(configured: Callable[[str], Config]) -> None:
     config = configured('fail-on = "error"\n').with_command_line({"min-severity": "error"})
-    said = {name: (value, origin) for name, value, origin in config.described()}
-    assert said["fail-on"] == ("error", ".iachygiene.toml")
+    said = {name: (value, origin) for name, value, origin in settings_of(config)}
+    assert said["fail-on"] == ("error", ".iachygiene.toml:1")
     assert said["min-severity"] == ("error", "command line")
     assert said["require-reason"] == (False, "default")
 
@@ -760,7 +762,8 @@ def test_any_document_gives_a_configuration_or_its_mistakes(
     else:
         on(config, "some/path")
         config.tool("terraform")
-        list(config.described())
+        list(lines(config))
+        list(lines(config, "some/path"))
 
 
 def _written(value: Any) -> str:
