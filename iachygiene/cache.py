@@ -67,7 +67,8 @@ def refusal(directory: str) -> str:
 class Cache:
     """The verdicts known of one root under one configuration.
 
-    `identity` is what else a verdict depends on; `hits` counts the jobs that were known.
+    `identity` is what else a verdict depends on; `hits` counts the jobs that were known,
+    `files` their files that a run was asked about.
     """
 
     def __init__(self, directory: str, tree: Tree, identity: str) -> None:
@@ -83,6 +84,7 @@ class Cache:
         self._stats: dict[str, Signature | None] = {}
         self._changed = False
         self.hits = 0
+        self.files = 0
         self._load()
 
     def _load(self) -> None:

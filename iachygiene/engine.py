@@ -159,7 +159,9 @@ def run(
         "settle": ended_at - judged_at,
     }
     result = result._replace(
-        seconds=ended_at - started, timings=_timings(spans, [*verdicts, whole, said])
+        seconds=ended_at - started,
+        timings=_timings(spans, [*verdicts, whole, said]),
+        cached=cache.files if cache else 0,
     )
     return Scan(result, sources_of(result.findings, result.muted, tree), tree, matched)
 
@@ -241,6 +243,8 @@ def _known_or_judged(
     found = cache.find(jobs, linking=rules.linking)
     missing = [job for job, verdict in zip(jobs, found, strict=True) if verdict is None]
     progress.done += len(jobs) - len(missing)
+    known = [job for job, verdict in zip(jobs, found, strict=True) if verdict is not None]
+    cache.files = sum(len(job.paths) for job in known)
     judged = judge_all(missing, tree, rules, workers, progress)
     for job, verdict in zip(missing, judged, strict=True):
         cache.keep(job, verdict, linking=rules.linking)

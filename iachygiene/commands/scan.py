@@ -227,7 +227,8 @@ def _scan(paths: Sequence[str], given: Mapping[str, Any], common: Common) -> int
     if given["show_config"] is not None:
         return _show_config(place, config, given)
     options = _options(place, given)
-    if not given["no_cache"]:
+    # Comments are written into files as they were judged, so all of them are read.
+    if not given["no_cache"] and given["add_ignores"] is None:
         options = options._replace(cache=_cache(given["cache_dir"], common))
     listing, options, base = _narrowed(place, options, config, given, common)
     if given["show_files"]:
@@ -311,6 +312,8 @@ def _narrowed(
     if not given["no_baseline"]:
         options = options._replace(baselines=in_force(place.root, config))
     asked = [name for name in ("new_only", "changed_lines") if given[name]]
+    if (given["since"] or "").startswith("-"):
+        raise click.UsageError("--since needs a revision: --since REF")
     if not (given["staged"] or given["since"]):
         if asked:
             raise click.UsageError(f"--{asked[0].replace('_', '-')} needs --since REF")
@@ -558,8 +561,18 @@ def _finish(
         if result.counts or result.findings or forms[0] not in ("text", "concise"):
             click.echo(text, nl=False)
         else:
-            click.echo("nothing to check", err=True)
+            click.echo(_nothing(place), err=True)
     return 4 if refused or failed else code
+
+
+def _nothing(place: Place) -> str:
+    """That nothing was checked, and why where a person named files."""
+    if not place.explicit:
+        return "nothing to check"
+    from iachygiene.report.escape import clean
+
+    names = ", ".join(sorted(place.explicit)[:3]) + (", …" if len(place.explicit) > 3 else "")
+    return clean(f"nothing to check: no known kind of file: {names}", ascii_only=True)
 
 
 def _add_ignores(scan: Scan, again: Callable[..., Scan], reason: str) -> int:
