@@ -224,13 +224,13 @@ class Config:
         }
 
     def tool(self, name: str) -> Mapping[str, Any]:
-        """`policy`, `timeout` and `path` of a program; a timeout is None where not set.
+        """`policy`, `timeout`, `path` and `init` of a program; a timeout is None where not set.
 
         A file that was found, not named, may lower a timeout but not raise it.
         """
         read = self._read.get("tools", {}).get(name, {})
         given = self._given.get("tools", {}).get(name, {})
-        table = {**keys.defaults(keys.TOOL_KEYS), "timeout": None, **read, **given}
+        table = {**keys.defaults(keys.tool_keys(name)), "timeout": None, **read, **given}
         if table["timeout"] is not None and not self.trusted and "timeout" not in given:
             table["timeout"] = min(table["timeout"], keys.TOOL_KEYS["timeout"].default)
         return table

@@ -131,7 +131,7 @@ class _Settings:
         """The tables whose keys have defaults."""
         tables: dict[Path, Mapping[str, keys.Key]] = {("output",): keys.OUTPUT_KEYS}
         tables |= {(name,): known for name, known in keys.SETTINGS.items()}
-        tables |= {("tools", name): keys.TOOL_KEYS for name in keys.TOOLS}
+        tables |= {("tools", name): keys.tool_keys(name) for name in keys.TOOLS}
         for path, known in tables.items():
             for name, one in known.items():
                 found = (one.default, "default")

@@ -617,18 +617,23 @@ def test_a_found_file_cannot_name_programs_or_switch_on_the_network(
     configured: Callable[[str], Config], tmp_path: Path
 ) -> None:
     text = '[tools.terraform]\npath = "./evil"\ntimeout = 999\npolicy = "always"\n'
+    text += "init = true\n"
     config = configured(text)
     assert config.tool("terraform") == {
         "policy": "always",
         "timeout": 60,
         "path": "",
+        "init": False,
     }
     assert [warning.partition(" is ignored")[0] for warning in config.warnings] == [
         ".iachygiene.toml: tools.terraform.path",
+        ".iachygiene.toml: tools.terraform.init",
     ]
     named = load(str(tmp_path), file=str(tmp_path / ".iachygiene.toml"))
     assert named.tool("terraform")["path"] == "./evil"
     assert named.tool("terraform")["timeout"] == 999
+    assert named.tool("terraform")["init"] is True
+    assert "init" not in named.tool("helm")
     assert named.warnings == ()
 
 

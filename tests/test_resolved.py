@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from iachygiene import engine
 from tests.reliability import Scanner
 
 CONFIG = """\
@@ -142,3 +145,20 @@ def test_what_is_judged_beside_a_unit_counts_as_checked(scanner: Scanner) -> Non
     said = scanner.scan("web/vite.config.ts", "notes.ts")
     assert said.found == {("web/vite.config.ts", "NPM501")}
     assert said.report["files"]["by_kind"] == {"npm": 1}
+
+
+def test_a_named_file_lets_validate_install_and_a_found_one_does_not(
+    scanner: Scanner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    original = engine.run
+
+    def spy(root: Any, listing: Any, config: Any, options: engine.Options, *more: Any) -> Any:
+        seen.append(options.init)
+        return original(root, listing, config, options, *more)
+
+    monkeypatch.setattr(engine, "run", spy)
+    file = scanner.write(".iachygiene.toml", "[tools.terraform]\ninit = true\n")
+    scanner.plain("scan", "--no-cache")
+    scanner.plain("--config", str(file), "scan", "--no-cache")
+    assert seen == [False, True]

@@ -226,7 +226,7 @@ def _scan(paths: Sequence[str], given: Mapping[str, Any], common: Common) -> int
         place = locate(named, gitignore=False)
     if given["show_config"] is not None:
         return _show_config(place, config, given)
-    options = _options(place, given)
+    options = _options(place, config, given)
     # Comments are written into files as they were judged, so all of them are read.
     if not given["no_cache"] and given["add_ignores"] is None:
         options = options._replace(cache=_cache(given["cache_dir"], common))
@@ -272,7 +272,7 @@ def _scan_stdin(paths: Sequence[str], given: Mapping[str, Any], common: Common) 
     path = os.path.relpath(real, place.root).replace(os.sep, "/")
     config = _configuration(place.root, given, common)
     data = sys.stdin.buffer.read(config.max_file_size + 1)
-    options = _options(place, given)._replace(
+    options = _options(place, config, given)._replace(
         focus=Focus(frozenset((path,))),
         explicit=frozenset((path,)),
         engine="builtin",
@@ -458,7 +458,7 @@ def _configuration(root: str, given: Mapping[str, Any], common: Common) -> Confi
     return config.with_command_line(changes) if changes else config
 
 
-def _options(place: Place, given: Mapping[str, Any]) -> Options:
+def _options(place: Place, config: Config, given: Mapping[str, Any]) -> Options:
     from iachygiene.engine import Options
 
     explicit = frozenset() if given["force_exclude"] or given["hook"] else place.explicit
@@ -471,7 +471,7 @@ def _options(place: Place, given: Mapping[str, Any]) -> Options:
         engine=given["engine"],
         required=_required(words, given),
         trust_providers=given["trust_providers"],
-        init=given["init"],
+        init=given["init"] or config.tool("terraform")["init"],
         workers=1 if fixing else given["jobs"] or 0,
         fix=fixing,
         unsafe_fixes=given["unsafe_fixes"],
