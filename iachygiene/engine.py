@@ -123,7 +123,7 @@ def run(
     if cache:
         cache.write(found.jobs)
     whole = _judge_tree(found, listing, tree, rules, options)
-    progress.say("waiting for programs")
+    progress.say(f"waiting for {programs.at_work or 'programs'}")
     said = programs.finish(rules)
     judged_at = perf_counter()
 

@@ -80,7 +80,7 @@ def page(rule: Rule, config: Config) -> Iterator[str]:
     yield rule.summary
     if rule.explanation:
         yield ""
-        yield rule.explanation
+        yield _fitted(rule.explanation)
     for example in rule.examples:
         yield from _example(example)
     if rule.options:
@@ -101,6 +101,24 @@ def page(rule: Rule, config: Config) -> Iterator[str]:
         yield f"Needs {rule.needs}."
     yield ""
     yield from _suppressing(rule)
+
+
+def _fitted(text: str) -> str:
+    """The paragraphs of a text, filled anew where the terminal is narrower than their lines."""
+    import shutil
+    import sys
+
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    if not width or width >= max(map(len, text.splitlines())):
+        return text
+    from textwrap import fill
+
+    parts = []
+    for part in text.split("\n\n"):
+        prose = not any(line.startswith((" ", "-", "http")) for line in part.splitlines())
+        filled = fill(part, max(width, 40), break_long_words=False, break_on_hyphens=False)
+        parts.append(filled if prose else part)
+    return "\n\n".join(parts)
 
 
 def _example(example: Example) -> Iterator[str]:

@@ -559,7 +559,8 @@ def _finish(
     elif not silent:
         text = "".join(output.render(forms[0], result, scan, options))
         if result.counts or result.findings or forms[0] not in ("text", "concise"):
-            click.echo(text, nl=False)
+            # Not left to click: what is coloured on a pipe was asked for.
+            click.echo(text, nl=False, color=options.color)
         else:
             click.echo(_nothing(place), err=True)
     return 4 if refused or failed else code
