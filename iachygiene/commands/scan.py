@@ -634,7 +634,7 @@ def _git(
     asked = [(given["format_"] or config.output_format, "-"), *given["reports"], *config.reports]
     forms = {form for form, _ in asked}
     named = any("{commit}" in path for _, path in asked)
-    if not (named or {"json", "sarif", "markdown"} & forms) or not place.listing.from_git:
+    if not (named or {"json", "sarif", "markdown", "html"} & forms) or not place.listing.from_git:
         return None
     from iachygiene.git import head, origin
 
