@@ -160,8 +160,12 @@ def _suppressing(rule: Rule) -> Iterator[str]:
             yield "Cannot be switched off: a file that cannot be judged is never taken for clean."
             return
     if rule.language not in _WITHOUT_COMMENTS:
-        yield "To accept one finding, above it or at the end of its line:"
+        # Docker knows no comment behind an instruction.
+        where = "" if rule.language == "dockerfile" else " or at the end of its line"
+        yield f"To accept one finding, above it{where}:"
         yield f"    # iachygiene: ignore[{rule.code}] the reason"
+        yield "To accept it in one file, at the top:"
+        yield f"    # iachygiene: ignore-file[{rule.code}] the reason"
     yield "To accept it in some files, in .iachygiene.toml:"
     yield "    [per-file-ignores]"
     yield f'    "examples/**" = ["{rule.code}"]'
