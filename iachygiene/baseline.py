@@ -68,7 +68,7 @@ def read(path: str, shown: str) -> Baseline:
     def broken(message: str, advice: str) -> ConfigError:
         return ConfigError([Problem(f"{shown}: {message}", advice=advice)])
 
-    anew = "regenerate it with `iachygiene baseline update`"
+    anew = "`iachygiene baseline create --force` makes it anew"
     try:
         with open(path, "rb") as file:
             data = file.read(MAX_SIZE + 1)
@@ -78,7 +78,7 @@ def read(path: str, shown: str) -> Baseline:
     if len(data) > MAX_SIZE:
         raise broken("over the limit of 64 MiB", anew)
     if b"\n<<<<<<< " in data or b"\n>>>>>>> " in data:
-        raise broken("merge conflict markers", anew)
+        raise broken("merge conflict markers", "regenerate it with `iachygiene baseline update`")
     try:
         value = json.loads(data)
     except (ValueError, RecursionError):
@@ -97,12 +97,39 @@ def read(path: str, shown: str) -> Baseline:
     return Baseline(shown, tuple(entries))
 
 
+def salvaged(path: str, shown: str) -> Baseline:
+    """The entries of both sides of a merge conflict; where there is none, as `read`.
+
+    Raises `ConfigError` as that does.
+    """
+    import json
+
+    try:
+        return read(path, shown)
+    except ConfigError as error:
+        if "merge conflict" not in str(error):
+            raise
+    entries: dict[str, Entry] = {}
+    with open(path, encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            try:
+                row = json.loads(line.strip().removesuffix(","))
+            except (ValueError, RecursionError):
+                continue  # markers and the envelope
+            fields = [row.get(name, "") for name in _FIELDS] if isinstance(row, dict) else []
+            if fields and all(isinstance(field, str) for field in fields) and fields[0]:
+                entry = Entry(*fields)
+                known = entries.get(entry.fingerprint)
+                entries[entry.fingerprint] = known if known and known.note else entry
+    return Baseline(shown, tuple(entries.values()))
+
+
 def place_of(root: str, config: Config) -> tuple[str, bool]:
     """The path of the baseline for the operating system, and whether somebody named it."""
     named = config.baseline
     if named is None:
         return os.path.join(root, FILE), False
-    given = config.origin("baseline") == "command line"
+    given = config.is_given("baseline")
     return named if given else os.path.join(root, named), True
 
 

@@ -71,7 +71,7 @@ class Cache:
     """The verdicts known of one root under one configuration, read when it is made.
 
     `root` is a real path. `identity` is what else a verdict depends on; `hits` counts the jobs
-    that were known.
+    that were known, `files` their files that a run was asked about.
     """
 
     def __init__(self, directory: str, root: str, identity: str) -> None:
@@ -91,6 +91,7 @@ class Cache:
         self._asked: list[str] = []
         self._changed = False
         self.hits = 0
+        self.files = 0
         self._load()
 
     @property

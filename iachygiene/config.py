@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -38,7 +38,7 @@ class Config:
     `file` is where it was read, relative to the root where it lies below, else as given, or
     None. `trusted` says that a person named the file, so that it may name programs.
     Paths asked about are relative to the root of the scan; patterns are relative to the
-    directory of the file.
+    directory of the file. `source` is its text, None where there is none at hand.
     """
 
     def __init__(
@@ -50,8 +50,10 @@ class Config:
         prefix: str = "",
         trusted: bool = False,
         warnings: Sequence[str] = (),
+        source: SourceFile | None = None,
     ) -> None:
         self.file = file
+        self.source = source
         self.prefix = prefix
         self.trusted = trusted
         self.warnings = tuple(warnings)
@@ -90,6 +92,7 @@ class Config:
             prefix=self.prefix,
             trusted=self.trusted,
             warnings=self.warnings,
+            source=self.source,
         )
 
     def dump(self) -> dict[str, Any]:
@@ -134,23 +137,20 @@ class Config:
         """A table of the file with what the command line says besides."""
         return {**self._read.get(name, {}), **self._given.get(name, {})}
 
-    def origin(self, name: str) -> str:
-        """Where the value of a key comes from: "command line", the file, or "default"."""
-        if name in self._given:
-            return "command line"
-        return (self.file or "configuration") if name in self._read else "default"
+    def is_given(self, name: str) -> bool:
+        """Whether the command line says a value."""
+        return name in self._given
 
-    def described(self) -> Iterator[tuple[str, Any, str]]:
-        """Every key with its value and its origin."""
-        for name in keys.KEYS:
-            yield name, self.value(name), self.origin(name)
-        for name in keys.TABLES:
-            if name == "overrides":
-                value: Any = self._read.get(name, [])
-            else:
-                value = self.table(name)
-            if value:
-                yield name, value, self.origin(name)
+    def layers(self, path: str) -> list[tuple[tuple[str | int, ...], Mapping[str, Any]]]:
+        """The tables that speak for a path, the later winning, each with where it stands.
+
+        That is () for the file itself, ("overrides", N) for a part of it, and ("given",) for
+        the command line. For the empty path no override speaks.
+        """
+        parts = self._parts_at(path) if path and self._overriding else ()
+        found: list[tuple[tuple[str | int, ...], Mapping[str, Any]]] = [((), self._read)]
+        found += [(("overrides", part), self._read["overrides"][part]) for part in parts]
+        return [*found, (("given",), self._given)]
 
     @property
     def fail_on(self) -> Severity | None:
@@ -224,13 +224,13 @@ class Config:
         }
 
     def tool(self, name: str) -> Mapping[str, Any]:
-        """`policy`, `timeout` and `path` of a program; a timeout is None where not set.
+        """`policy`, `timeout`, `path` and `init` of a program; a timeout is None where not set.
 
         A file that was found, not named, may lower a timeout but not raise it.
         """
         read = self._read.get("tools", {}).get(name, {})
         given = self._given.get("tools", {}).get(name, {})
-        table = {**keys.defaults(keys.TOOL_KEYS), "timeout": None, **read, **given}
+        table = {**keys.defaults(keys.tool_keys(name)), "timeout": None, **read, **given}
         if table["timeout"] is not None and not self.trusted and "timeout" not in given:
             table["timeout"] = min(table["timeout"], keys.TOOL_KEYS["timeout"].default)
         return table
@@ -261,6 +261,11 @@ class Config:
             if spec.match_file(self.prefix + path):
                 found = kind
         return found
+
+    def matches_any(self, glob: str, paths: Iterable[str]) -> bool:
+        """Whether a pattern of the file is about one of some paths."""
+        spec = _spec([glob])
+        return any(spec.match_file(self.prefix + path) for path in paths)
 
     def ignored(self, rule: Rule | Brief, path: str) -> str:
         """The pattern of `[per-file-ignores]` that mutes a rule at a path, else empty."""
@@ -504,4 +509,5 @@ def _checked(
         prefix=prefix,
         trusted=trusted,
         warnings=[*warnings, *checker.warnings],
+        source=source,
     )

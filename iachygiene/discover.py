@@ -125,10 +125,18 @@ class Place:
     asked for: imports fit in between.
     """
 
-    __slots__ = ("_gitignore", "_listing", "_pending", "explicit", "focus", "root")
+    __slots__ = ("_gitignore", "_listing", "_pending", "_submodules", "explicit", "focus", "root")
 
-    def __init__(self, root: str, focus: Focus, explicit: frozenset[str], gitignore: bool) -> None:
+    def __init__(
+        self,
+        root: str,
+        focus: Focus,
+        explicit: frozenset[str],
+        gitignore: bool,
+        submodules: bool = False,
+    ) -> None:
         self.root = root
+        self._submodules = submodules
         self.focus = focus
         self.explicit = explicit
         self._gitignore = gitignore
@@ -149,16 +157,61 @@ class Place:
         if self._pending is not None:
             found = self._pending.result()
             if not isinstance(found, Refusal):
-                count = len(found.submodules)
-                if count:
-                    notes = (Unchecked("submodules", "submodule", f"{count} not entered"),)
                 closed = [_refusal(path, "permission denied") for path in found.unreadable]
-                return Listing(found.paths, from_git=True, notes=notes, refused=closed)
+                listing = Listing(found.paths, from_git=True, notes=notes, refused=closed)
+                return self._entered(listing, found.submodules)
             detail = f"{found.detail}; the files were listed without it"
             notes = (Unchecked("git", "git", detail),)
         refused: list[Trouble] = []
         paths = list(walk(self.root, gitignore=self._gitignore, refused=refused))
         return Listing(paths, from_git=False, notes=notes, refused=refused)
+
+    def _entered(self, listing: Listing, submodules: Sequence[str]) -> Listing:
+        """The listing with the files of submodules where they are asked for, else a note."""
+        left = list(submodules)
+        if self._submodules:
+            left = []
+            paths, refused = list(listing.paths), list(listing.refused)
+            for directory in submodules:
+                inside = _listing_of_submodule(self.root, directory)
+                if inside is None:
+                    left.append(directory)
+                else:
+                    paths += inside.paths
+                    refused += inside.refused
+                    left += [note.what for note in inside.notes]
+            listing = listing._replace(paths=sorted(paths), refused=refused)
+        if not left:
+            return listing
+        detail = f"{len(left)} not {'checked out' if self._submodules else 'entered'}"
+        hint = "" if self._submodules else "--recurse-submodules enters them"
+        return listing._replace(notes=(Unchecked("submodules", "submodule", detail, hint),))
+
+
+def _listing_of_submodule(root: str, directory: str) -> Listing | None:
+    """The files of a submodule and of those in it, by paths from the root; None without any.
+
+    The notes name submodules in it that are not checked out.
+    """
+    path = os.path.join(root, directory)
+    # Git would list the repository around one that is not checked out.
+    if os.path.islink(path) or toplevel(path) != os.path.realpath(path):
+        return None
+    found = start_listing(path).result()
+    if isinstance(found, Refusal):
+        return None
+    paths = [f"{directory}/{name}" for name in found.paths]
+    refused = [_refusal(f"{directory}/{name}", "permission denied") for name in found.unreadable]
+    notes: list[Unchecked] = []
+    for name in found.submodules:
+        inside = _listing_of_submodule(root, f"{directory}/{name}")
+        if inside is None:
+            notes.append(Unchecked(f"{directory}/{name}", "submodule"))
+        else:
+            paths += inside.paths
+            refused += inside.refused
+            notes += inside.notes
+    return Listing(paths, from_git=True, notes=notes, refused=refused)
 
 
 class Discovered(NamedTuple):
@@ -169,12 +222,15 @@ class Discovered(NamedTuple):
     troubles: Sequence[Trouble]
 
 
-def locate(paths: Sequence[str], start: str = ".", *, gitignore: bool = True) -> Place:
+def locate(
+    paths: Sequence[str], start: str = ".", *, gitignore: bool = True, submodules: bool = False
+) -> Place:
     """The root that holds all paths, and what is in focus there.
 
     Paths are relative to `start`. The root is the repository around them; where there is
     none it is a directory that is named alone, else `start` if that holds them all, else the
-    directory that does. Raises FileNotFoundError with the name of a path that is not there.
+    directory that does. With `submodules` those that are checked out belong to it. Raises
+    FileNotFoundError with the name of a path that is not there.
     """
     try:
         os.getcwd()
@@ -213,7 +269,7 @@ def locate(paths: Sequence[str], start: str = ".", *, gitignore: bool = True) ->
     targets = [_relative(os.path.realpath(path), root) for path in real if os.path.islink(path)]
     in_focus = frozenset((*files, *filter(None, targets)))
     focus = Focus() if "" in directories else Focus(in_focus, tuple(sorted(directories)))
-    return Place(root, focus, frozenset(files), gitignore)
+    return Place(root, focus, frozenset(files), gitignore, submodules)
 
 
 def _relative(path: str, root: str) -> str | None:
@@ -390,6 +446,34 @@ def is_touched(job: Job, focus: Focus) -> bool:
     # The build context of a Dockerfile may begin above it.
     in_context = job.kind == "dockerfile"
     return in_context and any(_is_below(job.directory, _directory(path)) for path in named)
+
+
+def beside(focus: Focus, jobs: Sequence[Job]) -> dict[str, str]:
+    """The named files that are judged with a job though they are none of its own, by path.
+
+    Each comes with the kind of the job: a build's configuration is judged with its package.
+    """
+    if not focus.files:
+        return {}
+    own = {path for job in jobs for path in job.paths}
+    places: dict[str, set[str]] = defaultdict(set)
+    for job in jobs:
+        places[job.kind].add(job.directory)
+    found = {}
+    for path in sorted(focus.files - own):
+        tops = _directories_above(path)
+        for kind, pattern in _BESIDE.items():
+            around = kind in places and not places[kind].isdisjoint(tops)
+            below = kind == "dockerfile" and any(_is_below(top, tops[-1]) for top in places[kind])
+            if (around or below) and re.search(pattern, path):
+                found[path] = kind
+    return found
+
+
+def _directories_above(path: str) -> list[str]:
+    """The directories that a path lies in, from the root down to its own."""
+    parts = path.split("/")[:-1]
+    return ["/".join(parts[:length]) for length in range(len(parts) + 1)]
 
 
 def units_around(gone: Collection[str], jobs: Iterable[Job]) -> frozenset[str]:

@@ -133,7 +133,7 @@ def run(
     verdicts = _known_or_judged(touched, tree, rules, options.workers, progress, cache, crew)
     linked = _facts_elsewhere(found.jobs, touched, links, tree, rules, cache)
     whole = _judge_tree(found, listing, tree, rules, options)
-    progress.say("waiting for programs")
+    progress.say(f"waiting for {programs.at_work or 'programs'}")
     said = programs.finish(rules)
     judged_at = perf_counter()
 
@@ -173,7 +173,9 @@ def run(
         "settle": ended_at - judged_at,
     }
     result = result._replace(
-        seconds=ended_at - started, timings=_timings(spans, [*verdicts, whole, said])
+        seconds=ended_at - started,
+        timings=_timings(spans, [*verdicts, whole, said]),
+        cached=cache.files if cache else 0,
     )
     return Scan(result, sources_of(result.findings, result.muted, tree), tree, matched)
 
@@ -253,6 +255,8 @@ def _known_or_judged(
     found = cache.find(jobs, linking=rules.linking)
     missing = [job for job, verdict in zip(jobs, found, strict=True) if verdict is None]
     progress.done += len(jobs) - len(missing)
+    known = [job for job, verdict in zip(jobs, found, strict=True) if verdict is not None]
+    cache.files = sum(len(job.paths) for job in known)
     judged = judge_all(missing, tree, rules, workers, progress, crew)
     for job, verdict in zip(missing, judged, strict=True):
         cache.keep(job, verdict, linking=rules.linking)

@@ -141,7 +141,7 @@ LEVELS = ("info", "warning", "error")
 
 def _is_report(value: object) -> bool:
     form, _, path = value.partition("=") if isinstance(value, str) else ("", "", "")
-    return form in FORMATS and (_inside(path) or path == "@summary")
+    return form in FORMATS and path != "-" and (_inside(path) or path == "@summary")
 
 
 FLAG = Value("true or false", {"type": "boolean"}, lambda value: isinstance(value, bool))
@@ -249,6 +249,15 @@ TOOL_KEYS: Mapping[str, Key] = {
     "path": Key(TEXT, "", "the program; only from a file given by --config"),
 }
 TOOLS = ("terraform", "helm", "shellcheck")
+_INIT = Key(
+    FLAG, False, "let validate install what modules need; only from a file given by --config"
+)
+
+
+def tool_keys(name: str) -> Mapping[str, Key]:
+    """What can be said of a program."""
+    return {**TOOL_KEYS, "init": _INIT} if name == "terraform" else TOOL_KEYS
+
 
 SETTINGS: Mapping[str, Mapping[str, Key]] = {
     "kubernetes": {
@@ -340,7 +349,7 @@ def schema(option_tables: Mapping[str, Schema] | None = None) -> Schema:
         "per-file-ignores": {"type": "object", "additionalProperties": WORDS.schema},
         "overrides": {"type": "array", "items": override},
         "rules": rules,
-        "tools": _object({}, {name: _object(TOOL_KEYS) for name in TOOLS}),
+        "tools": _object({}, {name: _object(tool_keys(name)) for name in TOOLS}),
         "kinds": {"type": "object", "additionalProperties": KIND_CHOICE.schema},
         "output": _object(OUTPUT_KEYS),
         **{name: _object(keys) for name, keys in SETTINGS.items()},

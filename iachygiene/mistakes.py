@@ -146,7 +146,7 @@ class Checker:
                 if key not in keys.TOOLS:
                     self.unknown(path, keys.TOOLS)
                 elif self.is_table(path, value):
-                    self.plain(path, value, keys.TOOL_KEYS)
+                    self.plain(path, value, keys.tool_keys(key))
                 continue
             if not keys.GLOB.holds(key):
                 self.say(path, "wrong pattern", f"expected {keys.GLOB.expects}", key=True)
@@ -201,11 +201,12 @@ class Checker:
     def disarm(self, tools: object) -> None:
         """Drop what a scanned repository must not decide."""
         for name, table in tools.items() if isinstance(tools, dict) else ():
-            if isinstance(table, dict) and table.pop("path", None):
-                self.warnings.append(
-                    f"{self.source.path}: tools.{name}.path is ignored, only a file given"
-                    " with --config may set it"
-                )
+            for key in ("path", "init") if isinstance(table, dict) else ():
+                if table.pop(key, None):
+                    self.warnings.append(
+                        f"{self.source.path}: tools.{name}.{key} is ignored, only a file given"
+                        " with --config may set it"
+                    )
 
 
 def _last_name(path: Path) -> str:

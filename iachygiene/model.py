@@ -322,6 +322,7 @@ class Result(NamedTuple):
     """Everything a report may show, sorted by path, span and rule.
 
     `kinds` are the files that were checked, each with its kind; `counts` are their numbers.
+    `cached` is the number of files whose verdicts were known from an earlier run.
     """
 
     findings: Sequence[Finding]
@@ -336,3 +337,4 @@ class Result(NamedTuple):
     seconds: float
     timings: Mapping[str, Any]
     kinds: Mapping[str, str] = {}
+    cached: int = 0

@@ -18,34 +18,64 @@ if TYPE_CHECKING:
     from iachygiene.report.options import ReportOptions
 
 
+_PLACES = ("-", "@summary")
+"""What stands in place of the path of a file: standard output, the summary of a job."""
+
+
 def render(form: str, result: Result, scan: Scan, options: ReportOptions) -> Iterator[str]:
     module = import_module(f"iachygiene.report.{form}")
     parts: Iterator[str] = module.render(result, scan.files, options)
     return parts
 
 
-def reports(asked: Sequence[str], config: Config, scan: Scan) -> list[tuple[str, str]]:
-    """Formats and paths of the reports that go to files.
+def asked(words: Sequence[str], form: str | None) -> list[tuple[str, str]]:
+    """Formats and paths of `--report`, checked before anything is scanned.
 
-    Those that the configuration names lie below the root, and replace nothing that git lists.
+    `form` is what `--format` says. The path "-" is standard output.
     """
     found = []
+    for word in words:
+        name, _, path = word.partition("=")
+        if name not in FORMATS or not path:
+            known = ", ".join(FORMATS)
+            raise click.UsageError(f"--report {word}: expected FMT=PATH, FMT one of {known}")
+        if path == "-" and form:
+            raise click.UsageError(f"--format {form} and --report {word} go to one place")
+        found.append((name, path))
+    _refuse_doubles(found)
+    return found
+
+
+def reports(
+    asked: Sequence[tuple[str, str]], config: Config, scan: Scan, commit: str | None
+) -> list[tuple[str, str]]:
+    """Formats and paths of all reports, those of the configuration first.
+
+    Those lie below the root, and replace nothing that git lists. `{format}` and `{commit}` in
+    a path are filled in; where there is no commit, with "none".
+    """
+
+    def filled(form: str, path: str) -> str:
+        return path.replace("{format}", form).replace("{commit}", commit or "none")
+
+    found = []
     for form, path in config.reports:
+        path = filled(form, path)
         if path != "@summary" and not config.trusted:
             inside = scan.tree.real_path(path)
             if not inside or inside in scan.tree.listed or inside.startswith(".git/"):
                 raise click.UsageError(f"the configuration may not write a report to {path!a}")
         found.append((form, path if path == "@summary" else scan.tree.absolute(path)))
-    for word in asked:
-        form, equals, path = word.partition("=")
-        if form not in FORMATS or not equals or not path:
-            known = ", ".join(FORMATS)
-            raise click.UsageError(f"--report {word}: expected FMT=PATH, FMT one of {known}")
-        found.append((form, path))
-    paths = [path for _, path in found]
-    if len(set(paths)) < len(paths):
-        raise click.UsageError("two reports go to one path")
+    found += [(form, filled(form, path)) for form, path in asked]
+    _refuse_doubles(found)
     return found
+
+
+def _refuse_doubles(reports: Sequence[tuple[str, str]]) -> None:
+    paths = [path if path in _PLACES else os.path.realpath(path) for _, path in reports]
+    if len(set(paths)) < len(paths):
+        where = "standard output" if paths.count("-") > 1 else "one path"
+        raise click.UsageError(f"two reports go to {where}")
 
 
 def write_report(form: str, path: str, result: Result, scan: Scan, options: ReportOptions) -> bool:

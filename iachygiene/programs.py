@@ -130,9 +130,14 @@ class Programs:
                 why = type(error).__name__
                 self._said.append(ToolStatus(name, name, "crashed", detail=why))
 
-        thread = Thread(target=run, daemon=True)
+        thread = Thread(target=run, daemon=True, name=name)
         thread.start()
         self._threads.append(thread)
+
+    @property
+    def at_work(self) -> str:
+        """The names of the programs that have not answered yet."""
+        return ", ".join(thread.name for thread in self._threads if thread.is_alive())
 
     def finish(self, rules: Rules) -> Verdict:
         """Wait for the programs and judge what they said."""

@@ -40,7 +40,7 @@ class Progress:
     def line(self) -> str:
         """The line as it stands: phase, count and seconds."""
         count = f" {self.done} of {self.total}" if self.total else ""
-        return f"{self.phase}{count} · {perf_counter() - self._started:.0f} s"
+        return f"{self.phase}{count}, {perf_counter() - self._started:.0f} s"
 
     def _draw(self, stream: TextIO, stop: Event) -> None:
         if stop.wait(DELAY):

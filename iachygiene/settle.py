@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from iachygiene.discover import Discovered, Focus
+from iachygiene.discover import Discovered, Focus, beside
 from iachygiene.judge import Rules, Verdict, empty_verdict, run_rule
 from iachygiene.model import (
     Broken,
@@ -111,6 +111,9 @@ def settle(
     muted = [one for one in muted if _shown(one.finding, config, options)]
     crashes = [crash for verdict in (*verdicts, project, judged) for crash in verdict.crashes]
     unchecked = sorted({one for verdict in verdicts for one in verdict.unchecked})
+    focus = options.focus
+    kinds = {path: kind for path, kind in found.kinds.items() if focus.holds(path)}
+    kinds |= beside(focus, found.jobs)
     formatted = sum(verdict.counts.get("Formatting", 0) for verdict in verdicts)
     result = Result(
         findings=sorted(kept, key=_order),
@@ -118,13 +121,13 @@ def settle(
         unchecked=unchecked,
         tools=programs.statuses(formatted, {one.rule for one in kept}),
         crashes=sorted(crashes),
-        counts=_counts(found.kinds, options.focus),
+        counts=_counts(kinds),
         config=config.file,
         config_digest="",
         exit_code=0,
         seconds=0.0,
         timings={},
-        kinds={path: kind for path, kind in found.kinds.items() if options.focus.holds(path)},
+        kinds=kinds,
     )
     code = exit_code(result, config.fail_on, strict=options.strict)
     return Settled(result._replace(exit_code=code), matched)
@@ -364,9 +367,8 @@ def _order(finding: Finding) -> tuple[Any, ...]:
     return (finding.location.path, finding.location.span, finding.rule, finding.message)
 
 
-def _counts(kinds: Mapping[str, str], focus: Focus) -> dict[str, int]:
+def _counts(kinds: Mapping[str, str]) -> dict[str, int]:
     counts: dict[str, int] = {}
-    for path, kind in kinds.items():
-        if focus.holds(path):
-            counts[kind] = counts.get(kind, 0) + 1
+    for kind in kinds.values():
+        counts[kind] = counts.get(kind, 0) + 1
     return dict(sorted(counts.items()))

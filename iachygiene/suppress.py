@@ -9,6 +9,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from iachygiene.model import (
+    WHOLE_FILE,
     Comment,
     Edit,
     Finding,
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
     from iachygiene.config import Config
 
 _HEAD = re.compile(r"\s*iachygiene:\s*(ignore(?:-file)?)\b(?:\[([^\]\n]*)(\]?))?")
+_MEANT = re.compile(r"\s*iachygiene(?::?\s*|\s+)(ig\w*)[-\w]*\s*\[", re.IGNORECASE)
+"""What can only be meant as a suppression, and is none."""
 _UNTIL = re.compile(r"\s*until=(\S*)")
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}$")
 NEVER_MUTED = frozenset(("HYG001", "HYG002", "HYG003", "HYG004", "HYG005", "HYG006", "HYG007"))
 """Rules whose findings no comment sets aside."""
 
@@ -38,6 +40,7 @@ class Suppression(NamedTuple):
 
     `words` are its codes, names and prefixes as written. `unused` are the words that muted
     nothing; `severity` is what the configuration makes of that, None for the rule's own.
+    `about_file` are those of them whose findings here are about the whole file.
     `expired` says its date is past. `fix` takes out what is unused. `by` is "comment" or
     "annotation".
     """
@@ -50,6 +53,7 @@ class Suppression(NamedTuple):
     problem: str = ""
     until: str = ""
     unused: tuple[str, ...] = ()
+    about_file: tuple[str, ...] = ()
     expired: bool = False
     severity: Severity | None = None
     fix: Fix | None = None
@@ -60,7 +64,10 @@ def read(comment: Comment) -> Suppression | None:
     """The suppression that a comment holds, None where it speaks of something else."""
     head = _HEAD.match(comment.text)
     if head is None:
-        return None
+        if not _MEANT.match(comment.text):
+            return None
+        problem = "not understood, the form is `iachygiene: ignore[CODE] reason`"
+        return Suppression(comment.location, comment.reach, (), "", False, problem)
     whole_file = head[1] == "ignore-file"
     words = tuple(word.strip() for word in (head[2] or "").split(",") if word.strip())
     tail = comment.text[head.end() :]
@@ -75,7 +82,7 @@ def read(comment: Comment) -> Suppression | None:
         problem = "the list of rules is empty"
     elif "*" in words and not reason:
         problem = "a suppression of everything gives no reason"
-    elif until and not _DAY.match(until[1]):
+    elif until and not _is_day(until[1]):
         problem = f'"{until[1]}" is no date'
     elif whole_file and not comment.leading:
         problem = "`ignore-file` stands below the first line that is no comment"
@@ -89,6 +96,15 @@ def read(comment: Comment) -> Suppression | None:
         until[1] if until else "",
         by="annotation" if comment.key else "comment",
     )
+
+
+def _is_day(text: str) -> bool:
+    from datetime import date
+
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def suppress(
@@ -126,6 +142,7 @@ def suppress(
     kept: list[Finding] = []
     muted: list[Muted] = []
     used: set[tuple[Location, str]] = set()
+    whole: dict[str, list[Finding]] = {}
     indexes = {path: _Index(said) for path, said in by_path.items()}
     peer_indexes = {path: _Index(told) for path, told in by_peer.items() if told}
     for finding in findings:
@@ -142,9 +159,11 @@ def suppress(
                 by = next((one for one in near if one.mutes(finding)), None)
         if by is None:
             kept.append(finding)
+            if span == WHOLE_FILE and path in by_path:
+                whole.setdefault(path, []).append(finding)
         else:
             muted.append(Muted(finding, by.by, by.reason, by.location))
-    return kept, muted, _with_unused(by_path, used)
+    return kept, muted, _with_unused(by_path, used, whole)
 
 
 _Reaching = TypeVar("_Reaching", Suppression, PeerSuppression)
@@ -193,17 +212,18 @@ def _muting_word(suppression: Suppression, finding: Finding) -> str | None:
 
 
 def _with_unused(
-    by_path: Mapping[str, Sequence[Suppression]], used: set[tuple[Location, str]]
+    by_path: Mapping[str, Sequence[Suppression]],
+    used: set[tuple[Location, str]],
+    whole: Mapping[str, Sequence[Finding]],
 ) -> list[Suppression]:
-    return [
-        suppression._replace(
-            unused=tuple(
-                word for word in suppression.words if (suppression.location, word) not in used
-            )
-        )
-        for path in sorted(by_path)
-        for suppression in by_path[path]
-    ]
+    found = []
+    for path in sorted(by_path):
+        codes = [brief(finding.rule) for finding in whole.get(path, ())]
+        for one in by_path[path]:
+            unused = tuple(word for word in one.words if (one.location, word) not in used)
+            about_file = tuple(word for word in unused if any(_names(word, code) for code in codes))
+            found.append(one._replace(unused=unused, about_file=about_file))
+    return found
 
 
 def _names(word: str, rule: Rule | Brief) -> bool:

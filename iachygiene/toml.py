@@ -19,18 +19,18 @@ def _lines(table: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
     plain = {key: value for key, value in table.items() if not _is_table(value)}
     if path and (plain or not table):
         yield ""
-        yield f"[{'.'.join(map(_key, path))}]"
+        yield f"[{'.'.join(map(key_text, path))}]"
     for key, value in plain.items():
-        yield f"{_key(key)} = {_value(value)}"
+        yield f"{key_text(key)} = {value_text(value)}"
     for key, value in table.items():
         if isinstance(value, Mapping):
             yield from _lines(value, (*path, key))
         elif _is_table(value):
             for part in value:
                 yield ""
-                yield f"[[{'.'.join(map(_key, (*path, key)))}]]"
+                yield f"[[{'.'.join(map(key_text, (*path, key)))}]]"
                 for name, said in part.items():
-                    yield f"{_key(name)} = {_value(said)}"
+                    yield f"{key_text(name)} = {value_text(said)}"
 
 
 def _is_table(value: Any) -> bool:
@@ -41,21 +41,23 @@ def _is_table(value: Any) -> bool:
     )
 
 
-def _key(key: str) -> str:
+def key_text(key: str) -> str:
+    """A key as it stands in a file, in quotes where it has to."""
     return key if _BARE.fullmatch(key) else _text(key)
 
 
-def _value(value: Any) -> str:
+def value_text(value: Any) -> str:
+    """A value as it stands in a file, on one line."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
         return _text(value)
     if isinstance(value, Mapping):
-        inner = ", ".join(f"{_key(key)} = {_value(said)}" for key, said in value.items())
+        inner = ", ".join(f"{key_text(key)} = {value_text(said)}" for key, said in value.items())
         return f"{{ {inner} }}" if inner else "{}"
     if isinstance(value, list | tuple | set | frozenset):
         parts = sorted(value) if isinstance(value, set | frozenset) else value
-        return "[" + ", ".join(map(_value, parts)) + "]"
+        return "[" + ", ".join(map(value_text, parts)) + "]"
     return str(value)
 
 

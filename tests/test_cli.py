@@ -73,7 +73,7 @@ def test_path_before_a_command_is_scanned(tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         (["scan", "nope"], "no such file or directory: nope"),
-        (["scann"], "no such command or path: scann, did you mean `scan`?"),
+        (["scann"], "no such command or path: scann\nhint: did you mean `scan`?"),
         (["scan", "--select", "DF3060606"], "DF3060606"),
         (["scan", "--select", "DF399"], "DF399"),
         (["scan", "--no-such-option"], "no such option"),

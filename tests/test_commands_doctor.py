@@ -136,3 +136,18 @@ def test_the_table_marks_what_is_missing(
     lines = capsys.readouterr().out.splitlines()
     (line,) = [line for line in lines if "terraform " in line and "not found" in line]
     assert line.startswith("! terraform")
+
+
+def test_the_cache_is_shown_with_its_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("IACHYGIENE_CACHE_DIR", str(folder))
+    folder.mkdir(0o700)
+    (folder / "a.json").write_bytes(bytes(3 * 2**20))
+    row = rows(capsys)["cache"]
+    assert (row["state"], row["detail"]) == ("ok", "writable, 3.0 MiB")
+    folder.chmod(0o777)
+    row = rows(capsys)["cache"]
+    assert (row["state"], row["detail"]) == ("note", "not used: others may write to it")

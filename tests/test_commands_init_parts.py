@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -131,3 +132,58 @@ def test_remotes_are_read_and_nothing_runs(repository: Path) -> None:
     assert "github.com" in remotes(str(repository))
     assert not marker.exists()
     assert remotes(str(repository / "nowhere")) == frozenset()
+
+
+def test_the_workflow_is_clean_for_its_auditors(repository: Path) -> None:
+    """zizmor finds nothing in it, and it keeps to the schema of workflows."""
+    repository.joinpath(".github").mkdir()
+    subprocess.run(["git", "checkout", "-q", "-b", 'dev/"x'], cwd=repository, check=True)
+    init("--yes", "--only", "workflow")
+    path = ".github/workflows/iachygiene.yml"
+    for command in (
+        ["zizmor", "--offline", "--persona", "pedantic", "--no-config", path],
+        ["check-jsonschema", "--builtin-schema", "vendor.github-workflows", path],
+    ):
+        done = subprocess.run(
+            [Path(sys.executable).parent / command[0], *command[1:]],
+            cwd=repository,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_workflow_runs_for_the_branch_that_is_the_default(repository: Path) -> None:
+    repository.joinpath(".github").mkdir()
+    identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for words in (
+        ["commit", "--quiet", "--allow-empty", "--message", "one"],
+        ["update-ref", "refs/remotes/origin/trunk", "HEAD"],
+        ["symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/trunk"],
+    ):
+        subprocess.run(["git", *identity, *words], cwd=repository, check=True)
+    init("--yes", "--only", "workflow")
+    text = repository.joinpath(".github/workflows/iachygiene.yml").read_text()
+    # YAML 1.1 reads the key `on` as true.
+    assert yaml.safe_load(text)[True]["push"]["branches"] == ["trunk"]
+
+
+def test_findings_of_today_and_ignored_files_are_told(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repository.joinpath(".gitignore").write_text(".pre-commit-config.yaml\n")
+    assert init("--yes") == 0
+    said = capsys.readouterr()
+    assert "note: git ignores .pre-commit-config.yaml" in said.err
+    assert "findings today" in said.out
+    assert "`iachygiene baseline create`" in said.out
+    assert not repository.joinpath(".iachygiene-baseline.json").exists()
+
+
+def test_a_clean_repository_is_not_told_of_baselines(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repository.joinpath("Dockerfile").unlink()
+    assert init("--yes") == 0
+    assert "baseline" not in capsys.readouterr().out

@@ -19,6 +19,8 @@ from iachygiene import keys
 from iachygiene import rule as registry
 from iachygiene.config import Config, ConfigError, load
 from iachygiene.model import Severity
+from iachygiene.resolved import lines
+from iachygiene.resolved import settings as settings_of
 from iachygiene.rule import LANGUAGES, Rule
 
 
@@ -615,18 +617,23 @@ def test_a_found_file_cannot_name_programs_or_switch_on_the_network(
     configured: Callable[[str], Config], tmp_path: Path
 ) -> None:
     text = '[tools.terraform]\npath = "./evil"\ntimeout = 999\npolicy = "always"\n'
+    text += "init = true\n"
     config = configured(text)
     assert config.tool("terraform") == {
         "policy": "always",
         "timeout": 60,
         "path": "",
+        "init": False,
     }
     assert [warning.partition(" is ignored")[0] for warning in config.warnings] == [
         ".iachygiene.toml: tools.terraform.path",
+        ".iachygiene.toml: tools.terraform.init",
     ]
     named = load(str(tmp_path), file=str(tmp_path / ".iachygiene.toml"))
     assert named.tool("terraform")["path"] == "./evil"
     assert named.tool("terraform")["timeout"] == 999
+    assert named.tool("terraform")["init"] is True
+    assert "init" not in named.tool("helm")
     assert named.warnings == ()
 
 
@@ -639,8 +646,8 @@ def test_a_policy_on_the_command_line_wins(configured: Callable[[str], Config]) 
 
 def test_every_value_has_an_origin(configured: Callable[[str], Config]) -> None:
     config = configured('fail-on = "error"\n').with_command_line({"min-severity": "error"})
-    said = {name: (value, origin) for name, value, origin in config.described()}
-    assert said["fail-on"] == ("error", ".iachygiene.toml")
+    said = {name: (value, origin) for name, value, origin in settings_of(config)}
+    assert said["fail-on"] == ("error", ".iachygiene.toml:1")
     assert said["min-severity"] == ("error", "command line")
     assert said["require-reason"] == (False, "default")
 
@@ -760,7 +767,8 @@ def test_any_document_gives_a_configuration_or_its_mistakes(
     else:
         on(config, "some/path")
         config.tool("terraform")
-        list(config.described())
+        list(lines(config))
+        list(lines(config, "some/path"))
 
 
 def _written(value: Any) -> str:

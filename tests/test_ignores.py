@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 
@@ -40,6 +42,18 @@ def test_second_run_has_nothing_to_add(tmp_path: Path) -> None:
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     run(tmp_path, "--add-ignores")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_warm_cache_changes_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "Dockerfile"
+    file.write_text("FROM debian\n")
+    words = ("--select", "DF3006", "--cache-dir", str(tmp_path / "cache"))
+    os.utime(file, (1_700_000_000, 1_700_000_000))
+    time.sleep(2.1)  # the time of the change of a file that is remembered lies back so far
+    run(tmp_path, *words)
+    assert "cache: 1 of 1" in run(tmp_path, *words).stdout
+    assert run(tmp_path, *words, "--add-ignores").returncode == 0
+    assert file.read_text() == "# iachygiene: ignore[DF3006]\nFROM debian\n"
 
 
 def test_line_ends_and_marks_stay(tmp_path: Path) -> None:

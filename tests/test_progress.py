@@ -15,9 +15,9 @@ def test_line_says_phase_count_and_seconds() -> None:
     shown = Progress()
     shown.say("checking", 9)
     shown.done += 2
-    assert shown.line() == "checking 2 of 9 · 0 s"
+    assert shown.line() == "checking 2 of 9, 0 s"
     shown.say("waiting for terraform")
-    assert shown.line() == "waiting for terraform · 0 s"
+    assert shown.line() == "waiting for terraform, 0 s"
 
 
 def test_scan_that_is_over_at_once_shows_nothing() -> None:

@@ -111,6 +111,29 @@ def test_submodules_are_counted_and_not_entered(repository: Path, scanner: Scann
     assert said.code == 1
 
 
+def test_submodules_are_units_of_their_own_path_where_asked_for(
+    repository: Path, scanner: Scanner
+) -> None:
+    for name in ("innermost", "inner"):
+        made = repository.parent / name
+        made.mkdir()
+        git(made, "init", "--quiet")
+        (made / "Dockerfile").write_text(BAD)
+        if name == "inner":
+            git(made, "submodule", "--quiet", "add", str(made.parent / "innermost"), "in")
+        commit(made)
+    git(repository, "submodule", "--quiet", "add", str(repository.parent / "inner"), "a b")
+    git(repository / "a b", "submodule", "--quiet", "update", "--init")
+    said = scanner.judged("--recurse-submodules")
+    assert {("a b/Dockerfile", "DF3006"), ("a b/in/Dockerfile", "DF3006")} <= said.found
+    assert not [one for one in said.report["files"]["skipped"] if one["why"] == "submodule"]
+    shutil.rmtree(repository / "a b" / "in")
+    said = scanner.judged("--recurse-submodules")
+    notes = [one for one in said.report["files"]["skipped"] if one["why"] == "submodule"]
+    assert [one["detail"] for one in notes] == ["1 not checked out"]
+    assert ("a b/Dockerfile", "DF3006") in said.found
+
+
 def test_files_outside_a_sparse_checkout_are_not_judged(repository: Path, scanner: Scanner) -> None:
     scanner.write("out/Dockerfile", BAD)
     commit(repository)

@@ -6,6 +6,7 @@ import pytest
 
 from iachygiene.model import Comment, Finding, Location, Severity, Span
 from iachygiene.suppress import Suppression, read, suppress
+from tests.reliability import Scanner
 
 FILE = Span(0, 1000)
 
@@ -106,3 +107,36 @@ def test_reason_can_be_demanded() -> None:
         [], [comment(" iachygiene: ignore[DF3007]")], require_reason=True
     )
     assert suppression.problem == "a reason is required here"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("iachygiene ignore[DF3006] no colon", "not understood"),
+        ("iachygiene: ignored[DF3006]", "not understood"),
+        ("Iachygiene: ignore[DF3006]", "not understood"),
+        ("iachygiene: ignore [DF3006]", "`ignore` names no rule"),
+        ("iachygiene: ignore[DF3006] until=2030-13-01", "is no date"),
+        ("iachygiene: ignore[DF3006] until=2030-02-29 x", "is no date"),
+    ],
+)
+def test_what_can_only_be_meant_as_a_suppression_is_malformed(text: str, problem: str) -> None:
+    suppression = read(Comment(Location("a", Span(0, 9)), text, Span(0, 9)))
+    assert suppression is not None
+    assert problem in suppression.problem
+
+
+@pytest.mark.parametrize("text", ["iachygiene ignores this file", "see iachygiene: ignore", "x"])
+def test_prose_is_no_suppression(text: str) -> None:
+    assert read(Comment(Location("a", Span(0, 9)), text, Span(0, 9))) is None
+
+
+def test_a_comment_for_a_finding_about_the_whole_file_says_what_would_mute_it(
+    scanner: Scanner,
+) -> None:
+    scanner.write("main.tf", "# iachygiene: ignore[TF101] why\nlocals {\n  a = 1\n}\n")
+    said = scanner.scan("--select", "TF101")
+    assert ("main.tf", "TF101") in said.found
+    assert "`ignore-file[TF101]` mutes" in said.only("main.tf", "HYG002")["message"]
+    scanner.write("main.tf", "# iachygiene: ignore-file[TF101] why\nlocals {\n  a = 1\n}\n")
+    assert not scanner.scan("--select", "TF101").of("main.tf")

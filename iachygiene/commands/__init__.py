@@ -71,7 +71,7 @@ class _Group(click.Group):
             from difflib import get_close_matches
 
             near = get_close_matches(first, known, 1)
-            hint = f", did you mean `{near[0]}`?" if near else ""
+            hint = f"\nhint: did you mean `{near[0]}`?" if near else ""
             raise click.UsageError(f"no such command or path: {first}{hint}", context)
         return super().resolve_command(context, arguments)
 
@@ -119,7 +119,8 @@ def run(arguments: Sequence[str]) -> int:
         return shell_complete(group, {}, "iachygiene", "_IACHYGIENE_COMPLETE", asked)
     try:
         if not arguments:
-            with click.Context(group, info_name="iachygiene") as context:
+            settings: Any = group.context_settings
+            with click.Context(group, info_name="iachygiene", **settings) as context:
                 click.echo(group.get_help(context))
             return 0
         # Not through `group.main`: that makes a closed pipe an ordinary exit with 1.
@@ -130,7 +131,11 @@ def run(arguments: Sequence[str]) -> int:
     except click.exceptions.Exit as left:
         return left.exit_code
     except click.ClickException as error:
-        click.echo(f"error: {error.format_message()}", err=True)
+        from iachygiene.usage import told
+
+        known = set(os.listdir(os.path.dirname(__file__)))
+        called = [word for word in arguments if f"{word.replace('-', '_')}.py" in known]
+        click.echo(told(error, " ".join(["iachygiene", *called[:1]])), err=True)
         return 2
     except (click.Abort, KeyboardInterrupt):
         click.echo("error: interrupted", err=True)

@@ -20,7 +20,7 @@ class _Run:
     """One scan of everything, against the baseline as it is."""
 
     def __init__(self, given: dict[str, Any], common: Common, *, anew: bool = False) -> None:
-        from iachygiene.baseline import Baseline, place_of, read, shown_path
+        from iachygiene.baseline import Baseline, place_of, salvaged, shown_path
         from iachygiene.discover import locate
 
         place = locate([])
@@ -31,7 +31,7 @@ class _Run:
         there = os.path.lexists(self.path)
         self.before: Baseline = Baseline(shown)
         if not anew:
-            self.before = read(self.path, shown)
+            self.before = salvaged(self.path, shown)
         elif there and not given.get("force"):
             raise click.UsageError(f"{shown} is there already; --force makes it anew")
         elif there:
@@ -57,11 +57,11 @@ def _configuration(root: str, given: dict[str, Any], common: Common) -> Config:
 
 def _notes_of(path: str, shown: str) -> Baseline:
     """The entries of a baseline that is to be made anew, for their notes."""
-    from iachygiene.baseline import Baseline, read
+    from iachygiene.baseline import Baseline, salvaged
     from iachygiene.mistakes import ConfigError
 
     try:
-        return read(path, shown)
+        return salvaged(path, shown)
     except ConfigError:
         return Baseline(shown)
 

@@ -78,6 +78,7 @@ def _rows(common: Common) -> Iterator[Row]:
     yield row
     kinds = _kinds(root, config)
     yield from _programs(root, kinds, config)
+    yield _cache()
     yield from _terminal(common)
     yield from _repository(root, kinds)
 
@@ -195,13 +196,35 @@ def _why_color(common: Common, terminal: bool) -> str:
     return "a terminal" if terminal else "not a terminal"
 
 
+def _cache() -> Row:
+    """The folder of remembered verdicts: where, how large, and whether it can be used."""
+    from iachygiene.cache import folder, refusal
+
+    directory = folder(os.environ)
+    if directory is None:
+        return Row("cache", "none", "note", "there is no home directory")
+    shown = _without_home(directory)
+    why = refusal(directory)
+    if why:
+        return Row("cache", shown, "note", f"not used: {why}")
+    with os.scandir(directory) as entries:
+        size = sum(entry.stat().st_size for entry in entries if entry.is_file())
+    return Row("cache", shown, "ok", f"writable, {size / 2**20:.1f} MiB")
+
+
 def _repository(root: str, kinds: Mapping[str, int]) -> Iterator[Row]:
+    from iachygiene.git import Refusal, list_files
+    from iachygiene.report.findings import counted
+
     git = f"{root}/.git"
     if not os.path.lexists(git):
         yield Row("repository", "none", "note", "files are found by walking")
     else:
-        shallow = "shallow clone" if os.path.lexists(f"{git}/shallow") else ""
-        yield Row("repository", _without_home(root), "ok", shallow)
+        facts = ["shallow clone"] if os.path.lexists(f"{git}/shallow") else []
+        listing = list_files(root)
+        if not isinstance(listing, Refusal) and listing.submodules:
+            facts.append(f"{counted(len(listing.submodules), 'submodule')}, not entered")
+        yield Row("repository", _without_home(root), "ok", ", ".join(facts))
     counts = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
     yield Row("files", counts or "none of a known kind")
     yield Row("hook", *_hook(root))

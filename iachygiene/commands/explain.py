@@ -80,7 +80,7 @@ def page(rule: Rule, config: Config) -> Iterator[str]:
     yield rule.summary
     if rule.explanation:
         yield ""
-        yield rule.explanation
+        yield _fitted(rule.explanation)
     for example in rule.examples:
         yield from _example(example)
     if rule.options:
@@ -101,6 +101,24 @@ def page(rule: Rule, config: Config) -> Iterator[str]:
         yield f"Needs {rule.needs}."
     yield ""
     yield from _suppressing(rule)
+
+
+def _fitted(text: str) -> str:
+    """The paragraphs of a text, filled anew where the terminal is narrower than their lines."""
+    import shutil
+    import sys
+
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    if not width or width >= max(map(len, text.splitlines())):
+        return text
+    from textwrap import fill
+
+    parts = []
+    for part in text.split("\n\n"):
+        prose = not any(line.startswith((" ", "-", "http")) for line in part.splitlines())
+        filled = fill(part, max(width, 40), break_long_words=False, break_on_hyphens=False)
+        parts.append(filled if prose else part)
+    return "\n\n".join(parts)
 
 
 def _example(example: Example) -> Iterator[str]:
@@ -142,8 +160,12 @@ def _suppressing(rule: Rule) -> Iterator[str]:
             yield "Cannot be switched off: a file that cannot be judged is never taken for clean."
             return
     if rule.language not in _WITHOUT_COMMENTS:
-        yield "To accept one finding, above it or at the end of its line:"
+        # Docker knows no comment behind an instruction.
+        where = "" if rule.language == "dockerfile" else " or at the end of its line"
+        yield f"To accept one finding, above it{where}:"
         yield f"    # iachygiene: ignore[{rule.code}] the reason"
+        yield "To accept it in one file, at the top:"
+        yield f"    # iachygiene: ignore-file[{rule.code}] the reason"
     yield "To accept it in some files, in .iachygiene.toml:"
     yield "    [per-file-ignores]"
     yield f'    "examples/**" = ["{rule.code}"]'

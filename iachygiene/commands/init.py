@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import click
@@ -85,9 +86,49 @@ def command(
     for step in changes:
         _write(root, step)
         click.echo(f"wrote {step.path}")
+    for line in _hidden(root, changes):
+        click.echo(f"note: {line}", err=True)
     if any(step.path == FILE for step in changes):
         click.echo("`pre-commit install` starts the hook with every commit")
-    return _baseline(root) if wants_baseline else 0
+    if wants_baseline or (changes and only is None and _sets_aside(root, yes=yes)):
+        return _baseline(root)
+    return 0
+
+
+def _hidden(root: str, changes: Sequence[Step]) -> Iterator[str]:
+    """Which of the files that were written git ignores, so that nobody else will have them."""
+    from iachygiene.git import Refusal, list_files
+
+    listing = list_files(root)
+    if not isinstance(listing, Refusal):
+        for step in changes:
+            if step.path not in listing.paths:
+                yield f"git ignores {step.path}, so it stays on this machine"
+
+
+def _sets_aside(root: str, *, yes: bool) -> bool:
+    """Whether the findings of today are to go into a baseline; they are counted and told."""
+    from iachygiene.baseline import FILE as NAME
+    from iachygiene.config import ConfigError
+    from iachygiene.engine import scan
+    from iachygiene.report.findings import counted
+
+    if os.path.lexists(os.path.join(root, NAME)):
+        return False
+    try:
+        result = scan(root)
+    except ConfigError:
+        return False  # a scan says what is wrong with it
+    if result.exit_code != 1:
+        return False
+    number = counted(len(result.findings), "finding")
+    if not yes:
+        return click.confirm(f"{number} today. Set them aside in a baseline?", default=False)
+    click.echo(
+        f"{number} today: `iachygiene scan` shows them; to start without them, set them aside"
+        " with `iachygiene baseline create`"
+    )
+    return False
 
 
 def _parts(only: str | None) -> frozenset[str]:
@@ -195,17 +236,22 @@ def _workflow(root: str, address: str, rev: str) -> Iterator[Step]:
     if not (os.path.isdir(os.path.join(root, ".github")) or "github.com" in hosts):
         return
     before = _read(root, WORKFLOW)
-    yield Step(WORKFLOW, before, before if before is not None else _github(address, rev))
+    yield Step(WORKFLOW, before, before if before is not None else _github(root, address, rev))
 
 
-def _github(address: str, rev: str) -> str:
+def _github(root: str, address: str, rev: str) -> str:
+    from iachygiene.git import default_branch
+
+    branch = (default_branch(root) or "").partition("/")[2]
+    # The usual names where the clone does not tell; quoted, as a name can be anything.
+    branches = json.dumps(branch) if branch not in ("", "main", "master") else "main, master"
     return f"""\
 name: iachygiene
 
 on:
   pull_request: {{}}
   push:
-    branches: [main, master]
+    branches: [{branches}]
 
 permissions: {{}}
 

@@ -82,6 +82,7 @@ def _rule_options(command: Any) -> Any:
 @click.option("--extend-exclude", multiple=True, metavar="GLOB", help="Exclude these too.")
 @click.option("--force-exclude", is_flag=True, help="Exclude also what is named explicitly.")
 @click.option("--no-gitignore", is_flag=True, help="Look at what git ignores as well.")
+@click.option("--recurse-submodules", is_flag=True, help="Look into submodules as well.")
 @click.option("--files-from", metavar="FILE", help="Read paths from a file; - is stdin.")
 @click.option(
     "--stdin-filename", metavar="NAME", help="With PATH -: check standard input as this file."
@@ -131,7 +132,13 @@ def _rule_options(command: Any) -> Any:
 @click.option("--sarif-suppressed", is_flag=True, help="Put what is muted into SARIF too.")
 @click.option("--statistics", is_flag=True, help="Counts by rule.")
 @click.option("--show-files", is_flag=True, help="List the files and their kinds, then stop.")
-@click.option("--show-config", is_flag=True, help="Print the settings in force, then stop.")
+@click.option(
+    "--show-config",
+    is_flag=False,
+    flag_value="",
+    metavar="[PATH]",
+    help="Print the settings in force, for PATH if given, with their origin, then stop.",
+)
 @click.option(
     "--max-findings", type=click.IntRange(min=0), metavar="N", help="Print N, count the rest."
 )
@@ -189,6 +196,7 @@ def command(context: click.Context, /, paths: tuple[str, ...], **given: Any) -> 
     source = context.get_parameter_source("reports")
     if common.isolated and source is click.core.ParameterSource.ENVIRONMENT:
         given["reports"] = ()
+    given["reports"] = output.asked(given["reports"], given["format_"])
     try:
         return _scan(paths, given, common)
     except ConfigError as error:
@@ -210,24 +218,24 @@ def _scan(paths: Sequence[str], given: Mapping[str, Any], common: Common) -> int
         if paths and not named:
             return 0
     try:
-        place = locate(named, gitignore=not given["no_gitignore"])
+        submodules = given["recurse_submodules"]
+        place = locate(named, gitignore=not given["no_gitignore"], submodules=submodules)
     except FileNotFoundError as missing:
         raise click.UsageError(f"no such file or directory: {missing.args[0]}") from None
     config = _configuration(place.root, given, common)
     if not config.respect_gitignore:
         place = locate(named, gitignore=False)
-    if given["show_config"]:
-        from iachygiene.report.escape import clean
-
-        for name, value, origin in config.described():
-            click.echo(clean(f"{name} = {value!r}  # {origin}"))
-        return 0
-    options = _options(place, given)
-    if not given["no_cache"]:
+    if given["show_config"] is not None:
+        return _show_config(place, config, given)
+    options = _options(place, config, given)
+    # Comments are written into files as they were judged, so all of them are read.
+    if not given["no_cache"] and given["add_ignores"] is None:
         options = options._replace(cache=_cache(place.root, config, given["cache_dir"], common))
     listing, options, base = _narrowed(place, options, config, given, common)
     if given["show_files"]:
         return _show_files(place.root, listing, config, options)
+    if common.verbose:
+        _say_decisions(config, listing, options)
     from iachygiene.engine import run
     from iachygiene.progress import Progress
 
@@ -265,7 +273,7 @@ def _scan_stdin(paths: Sequence[str], given: Mapping[str, Any], common: Common) 
     path = os.path.relpath(real, place.root).replace(os.sep, "/")
     config = _configuration(place.root, given, common)
     data = sys.stdin.buffer.read(config.max_file_size + 1)
-    options = _options(place, given)._replace(
+    options = _options(place, config, given)._replace(
         focus=Focus(frozenset((path,))),
         explicit=frozenset((path,)),
         engine="builtin",
@@ -308,6 +316,8 @@ def _narrowed(
     if not given["no_baseline"]:
         options = options._replace(baselines=in_force(place.root, config))
     asked = [name for name in ("new_only", "changed_lines") if given[name]]
+    if (given["since"] or "").startswith("-"):
+        raise click.UsageError("--since needs a revision: --since REF")
     if not (given["staged"] or given["since"]):
         if asked:
             raise click.UsageError(f"--{asked[0].replace('_', '-')} needs --since REF")
@@ -360,6 +370,41 @@ def _show_files(root: str, listing: Listing, config: Config, options: Options) -
     for path, kind in survey(tree, listing, config, options).kinds.items():
         if options.focus.holds(path):
             click.echo(f"{kind:<12}{clean(path)}")
+    return 0
+
+
+def _say_decisions(config: Config, listing: Listing, options: Options) -> None:
+    """What was decided before anything is judged, for those who ask for it."""
+    from iachygiene.discover import Focus
+    from iachygiene.report.escape import clean
+    from iachygiene.resolved import idle_patterns
+
+    said = [f"configuration: {config.file or 'none, the defaults'}"]
+    said += [f"baseline: {one.path}" for one in options.baselines if one.path]
+    said.append(f"cache: {'on' if options.cache else 'off'}")
+    if options.focus == Focus():
+        said += idle_patterns(config, listing.paths)
+    for line in said:
+        click.echo(clean(f"note: {line}"), err=True)
+
+
+def _show_config(place: Place, config: Config, given: Mapping[str, Any]) -> int:
+    from iachygiene.report.escape import clean
+    from iachygiene.resolved import lines
+
+    path = given["show_config"] and os.path.relpath(
+        os.path.realpath(given["show_config"]), place.root
+    ).replace(os.sep, "/")
+    if path.startswith(".."):
+        raise click.UsageError(f"--show-config {given['show_config']}: outside of the repository")
+    said: dict[str, Any] = {}
+    if given["format_"]:
+        said["format"] = given["format_"]
+    if given["reports"]:
+        said["reports"] = [f"{form}={path}" for form, path in given["reports"]]
+    config = config.with_command_line({"output": said})
+    for line in lines(config, path):
+        click.echo(clean(line))
     return 0
 
 
@@ -417,7 +462,7 @@ def _configuration(root: str, given: Mapping[str, Any], common: Common) -> Confi
     return config.with_command_line(changes) if changes else config
 
 
-def _options(place: Place, given: Mapping[str, Any]) -> Options:
+def _options(place: Place, config: Config, given: Mapping[str, Any]) -> Options:
     from iachygiene.engine import Options
 
     explicit = frozenset() if given["force_exclude"] or given["hook"] else place.explicit
@@ -430,7 +475,7 @@ def _options(place: Place, given: Mapping[str, Any]) -> Options:
         engine=given["engine"],
         required=_required(words, given),
         trust_providers=given["trust_providers"],
-        init=given["init"],
+        init=given["init"] or config.tool("terraform")["init"],
         workers=1 if fixing else given["jobs"] or 0,
         fix=fixing,
         unsafe_fixes=given["unsafe_fixes"],
@@ -494,31 +539,45 @@ def _finish(
         code = code or 1
     if given["exit_zero"] and code == 1:
         code = 0
-    reports = output.reports(given["reports"], config, scan)
-    forms = [given["format_"] or config.output_format, *(form for form, _ in reports)]
+    about = _git(place, base, given, config)
+    commit = None if about is None else about["commit"]
+    reports = output.reports(given["reports"], config, scan, commit)
+    on_stdout = [form for form, path in reports if path == "-"]
+    form = given["format_"] or (on_stdout or [config.output_format])[0]
+    forms = [form, *(form for form, _ in reports)]
     result = scan.result._replace(exit_code=code)
     if "json" in forms:
         result = result._replace(config_digest=config.digest)
     if given["fixable"]:
         result = result._replace(findings=[one for one in result.findings if one.fix])
-    more: dict[str, Any] = {"new_only": given["new_only"]}
-    more |= {
-        "git": _commit(place, base) if {"json", "sarif", "markdown"}.intersection(forms) else None
-    }
-    options = ReportOptions.of(given, common, sys.stdout, changed=changed, **more)
+    options = ReportOptions.of(
+        given, common, sys.stdout, changed=changed, new_only=given["new_only"], git=about
+    )
     failed = False
     for form, path in reports:
-        failed |= not output.write_report(form, path, result, scan, options.for_file())
+        if path != "-":
+            failed |= not output.write_report(form, path, result, scan, options.for_file())
     silent = common.quiet > 1 or (given["hook"] and _nothing_to_say(scan, changed))
     if given["diff"]:
         click.echo(difference, nl=False)
     elif not silent:
         text = "".join(output.render(forms[0], result, scan, options))
         if result.counts or result.findings or forms[0] not in ("text", "concise"):
-            click.echo(text, nl=False)
+            # Not left to click: what is coloured on a pipe was asked for.
+            click.echo(text, nl=False, color=options.color)
         else:
-            click.echo("nothing to check", err=True)
+            click.echo(_nothing(place), err=True)
     return 4 if refused or failed else code
+
+
+def _nothing(place: Place) -> str:
+    """That nothing was checked, and why where a person named files."""
+    if not place.explicit:
+        return "nothing to check"
+    from iachygiene.report.escape import clean
+
+    names = ", ".join(sorted(place.explicit)[:3]) + (", …" if len(place.explicit) > 3 else "")
+    return clean(f"nothing to check: no known kind of file: {names}", ascii_only=True)
 
 
 def _add_ignores(scan: Scan, again: Callable[..., Scan], reason: str) -> int:
@@ -572,9 +631,16 @@ def _nothing_to_say(scan: Scan, changed: int) -> bool:
     return not (result.findings or result.crashes or result.unchecked or told or changed)
 
 
-def _commit(place: Place, base: str | None) -> Mapping[str, Any] | None:
-    if not place.listing.from_git:
+def _git(
+    place: Place, base: str | None, given: Mapping[str, Any], config: Config
+) -> Mapping[str, Any] | None:
+    """What reports say of the commit, where one of them does; None where there is no git."""
+    asked = [(given["format_"] or config.output_format, "-"), *given["reports"], *config.reports]
+    forms = {form for form, _ in asked}
+    named = any("{commit}" in path for _, path in asked)
+    if not (named or {"json", "sarif", "markdown", "html"} & forms) or not place.listing.from_git:
         return None
-    from iachygiene.git import head
+    from iachygiene.git import head, origin
 
-    return {"commit": head(place.root), "dirty": None, "base": base}
+    remote = origin(place.root) if "sarif" in forms else None
+    return {"commit": head(place.root), "dirty": None, "base": base, "remote": remote}

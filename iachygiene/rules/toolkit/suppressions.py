@@ -27,6 +27,9 @@ def unused_suppression(suppression: Suppression) -> Findings:
     if suppression.unused and not suppression.problem and not suppression.expired:
         words = ", ".join(suppression.unused)
         message = f"the suppression of {words} mutes nothing"
+        if suppression.about_file:
+            whole = ", ".join(suppression.about_file)
+            message += f"; `ignore-file[{whole}]` mutes what is said of the whole file"
         yield at(suppression, message, fix=suppression.fix, severity=suppression.severity)
 
 
