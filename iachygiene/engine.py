@@ -8,11 +8,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iachygiene.discover import Discovered, Focus, Listing, discover, is_touched, units_around
 from iachygiene.files import Stored, Tree
-from iachygiene.judge import Rules, Verdict, empty_verdict, judge, judge_late, report_trouble
+from iachygiene.interrupt import Interrupted
+from iachygiene.judge import (
+    INTERRUPTED,
+    Rules,
+    Verdict,
+    empty_verdict,
+    judge,
+    judge_late,
+    report_trouble,
+)
 from iachygiene.linking import elsewhere, links_of
 from iachygiene.model import Job, Result, SourceFile, Span, Unchecked
 from iachygiene.progress import Progress
-from iachygiene.settle import Settled, settle, sources_of, unjudged_files
+from iachygiene.settle import Settled, count_kinds, settle, sources_of, unjudged_files
 
 if TYPE_CHECKING:
     from iachygiene.baseline import Baseline, Matched
@@ -94,7 +103,7 @@ def run(
     options: Options,
     progress: Progress | None = None,
 ) -> Scan:
-    """The whole pipeline over one root."""
+    """The whole pipeline over one root; raises `Interrupted`, with what was found until then."""
     from iachygiene.programs import REPLACED_RULES, Programs
 
     progress = progress or Progress()
@@ -114,17 +123,27 @@ def run(
         options = options._replace(focus=wider)
     touched = [job for job in found.jobs if is_touched(job, options.focus)]
     listed_at = perf_counter()
-    programs.start(touched)
-    progress.say("checking", len(touched))
     if options.timeout:
         rules.deadline = started + options.timeout
-    verdicts = _known_or_judged(touched, tree, rules, options.workers, progress, cache)
-    linked = _facts_elsewhere(found.jobs, touched, links, tree, rules, cache)
-    if cache:
-        cache.write(found.jobs)
+    try:
+        programs.start(touched)
+        progress.say("checking", len(touched))
+        verdicts = _known_or_judged(touched, tree, rules, options.workers, progress, cache)
+    except Interrupted as stop:
+        rules.stopped = stop
+        verdicts = [judge_late(job, rules) for job in touched]
     whole = _judge_tree(found, listing, tree, rules, options)
-    progress.say("waiting for programs")
-    said = programs.finish(rules)
+    linked: list[Verdict] = []
+    said = empty_verdict()
+    try:
+        if rules.stopped is None:
+            linked = _facts_elsewhere(found.jobs, touched, links, tree, rules, cache)
+            if cache:
+                cache.write(found.jobs)
+            progress.say("waiting for programs")
+            said = programs.finish(rules)
+    except Interrupted as stop:
+        rules.stopped = stop
     judged_at = perf_counter()
 
     def settled() -> Settled:
@@ -147,6 +166,9 @@ def run(
         return settled().result
 
     result, matched = settled()
+    if rules.stopped is not None:
+        sources = sources_of(result.findings, result.muted, tree)
+        raise _with_findings(rules.stopped, Scan(result, sources, tree), touched, verdicts)
     if options.fix:
         from iachygiene.fix import repair
 
@@ -162,6 +184,25 @@ def run(
         seconds=ended_at - started, timings=_timings(spans, [*verdicts, whole, said])
     )
     return Scan(result, sources_of(result.findings, result.muted, tree), tree, matched)
+
+
+def _with_findings(
+    stop: Interrupted, scan: Scan, jobs: Sequence[Job], verdicts: Sequence[Verdict]
+) -> Interrupted:
+    """The interruption with what was found before it."""
+    left = {one.what for verdict in verdicts for one in verdict.unchecked if one.why == INTERRUPTED}
+    paths = {path for job in jobs for path in job.paths}
+    stop.judged, stop.total = len(paths - left), len(paths)
+    kinds = {path: kind for path, kind in scan.result.kinds.items() if path not in left}
+    result = scan.result._replace(
+        unchecked=[one for one in scan.result.unchecked if one.why != INTERRUPTED],
+        tools=[],
+        exit_code=stop.code,
+        kinds=kinds,
+        counts=count_kinds(kinds.values()),
+    )
+    stop.scan = scan._replace(result=result)
+    return stop
 
 
 def tree_of(root: str, listing: Listing, config: Config, options: Options) -> Tree:
@@ -201,16 +242,14 @@ def judge_all(
     jobs: Sequence[Job], tree: Tree, rules: Rules, workers: int, progress: Progress
 ) -> list[Verdict]:
     """A verdict for each job, from worker processes where the work is worth starting them."""
-    from iachygiene.worker import judge_in_workers, worthwhile
+    from iachygiene.worker import judge_here, judge_in_workers, worthwhile
 
     count = worthwhile(jobs, tree, workers)
     if count > 1:
         return judge_in_workers(jobs, tree, rules, count, progress)
     verdicts = []
     for job in jobs:
-        late = rules.is_late
-        judged = judge_late(job) if late else judge(job, tree, rules, timeout=rules.unit_timeout)
-        verdicts.append(judged)
+        verdicts.append(judge_here(job, tree, rules))
         progress.done += 1
     return verdicts
 

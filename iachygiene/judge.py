@@ -26,10 +26,13 @@ from iachygiene.trace import Trace
 if TYPE_CHECKING:
     from iachygiene.config import Config
     from iachygiene.files import Tree
+    from iachygiene.interrupt import Interrupted
     from iachygiene.parse.project import Fact
 
 MAX_FINDINGS = 500
 """Findings of one rule in one file; more are one finding that counts the rest."""
+INTERRUPTED = "interrupted"
+"""Why a file was not checked that a signal left no time for."""
 _NOT_JUDGED = {"outside": "link", "lfs": "lfs", "unfetched": "unfetched"}
 """The troubles that are no defect of a file, and the words for why it is not checked."""
 
@@ -60,18 +63,21 @@ class Rules:
 
     `linking` says whether anything can link files of several languages: only then do the
     units yield their facts. `deadline` is when the run has to end, by `perf_counter`, 0 for
-    never.
+    never; `stopped` is the signal that ended it before that.
     """
 
     def __init__(self, config: Config, *, linking: bool = True) -> None:
         self.config = config
         self.linking = linking
         self.deadline = 0.0
+        self.stopped: Interrupted | None = None
         self._tables: dict[str, dict[type, list[Rule]]] = {}
 
     @property
     def is_late(self) -> bool:
-        """Whether the time of the whole run is up."""
+        """Whether the time of the whole run is up, or a signal ended it."""
+        if self.stopped is not None:
+            return True
         return bool(self.deadline) and perf_counter() > self.deadline
 
     @property
@@ -124,12 +130,13 @@ def judge(
     return verdict
 
 
-def judge_late(job: Job) -> Verdict:
+def judge_late(job: Job, rules: Rules) -> Verdict:
     """The verdict of a job that the run has no time left for."""
     verdict = empty_verdict()
-    verdict.unchecked.extend(
-        Unchecked(path, "timeout", "the time of the run was up") for path in job.paths
-    )
+    why = ("timeout", "the time of the run was up")
+    if rules.stopped is not None:
+        why = (INTERRUPTED, "the run was interrupted")
+    verdict.unchecked.extend(Unchecked(path, *why) for path in job.paths)
     return verdict
 
 

@@ -58,7 +58,9 @@ def settle(
     jobs that could not be judged in full.
     """
     config = rules.config
-    project = _judge_project([*verdicts, *linked], rules, _templates(found, tree))
+    # What one file says of another counts only when all of them were seen.
+    whole = [*verdicts, *linked] if rules.stopped is None else []
+    project = _judge_project(whole, rules, _templates(found, tree))
     findings = [finding for verdict in (*verdicts, project) for finding in verdict.findings]
     from iachygiene.programs import VALIDATE_RULES
 
@@ -85,8 +87,8 @@ def settle(
                 text_of=lambda path: texts[path].shown_text if path in texts else "",
             )
             muted += by_comment
-            ran = programs.ran and not tree.overlay
-            linking = not options.kinds
+            ran = programs.ran and not tree.overlay and rules.stopped is None
+            linking = not options.kinds and rules.stopped is None
             for suppression in suppressions:
                 if suppression.location.path not in texts:
                     continue  # it has vanished since
@@ -104,19 +106,20 @@ def settle(
     crashes = [crash for verdict in (*verdicts, project, judged) for crash in verdict.crashes]
     unchecked = sorted({one for verdict in verdicts for one in verdict.unchecked})
     formatted = sum(verdict.counts.get("Formatting", 0) for verdict in verdicts)
+    kinds = {path: kind for path, kind in found.kinds.items() if options.focus.holds(path)}
     result = Result(
         findings=sorted(kept, key=_order),
         muted=sorted(muted, key=lambda one: _order(one.finding)),
         unchecked=unchecked,
         tools=programs.statuses(formatted, {one.rule for one in kept}),
         crashes=sorted(crashes),
-        counts=_counts(found.kinds, options.focus),
+        counts=count_kinds(kinds.values()),
         config=config.file,
         config_digest="",
         exit_code=0,
         seconds=0.0,
         timings={},
-        kinds={path: kind for path, kind in found.kinds.items() if options.focus.holds(path)},
+        kinds=kinds,
     )
     code = exit_code(result, config.fail_on, strict=options.strict)
     return Settled(result._replace(exit_code=code), matched)
@@ -161,6 +164,7 @@ def _match(
     files = sources_of(findings, muted, tree)
     matched = match(baseline, findings, muted, files, tree.exists)
     whole = options.focus == Focus() and not options.kinds and not rules.config.is_narrowed
+    whole = whole and rules.stopped is None
     if not whole or not matched.stale or not baseline.path:
         return matched
     verdict = empty_verdict()
@@ -339,9 +343,9 @@ def _order(finding: Finding) -> tuple[Any, ...]:
     return (finding.location.path, finding.location.span, finding.rule, finding.message)
 
 
-def _counts(kinds: Mapping[str, str], focus: Focus) -> dict[str, int]:
+def count_kinds(kinds: Iterable[str]) -> dict[str, int]:
+    """How many files there are of each kind, by name."""
     counts: dict[str, int] = {}
-    for path, kind in kinds.items():
-        if focus.holds(path):
-            counts[kind] = counts.get(kind, 0) + 1
+    for kind in kinds:
+        counts[kind] = counts.get(kind, 0) + 1
     return dict(sorted(counts.items()))

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
 from iachygiene.files import Tree
+from iachygiene.interrupt import Interrupted, wait_for
 from iachygiene.judge import (
     Rules,
     Verdict,
@@ -81,7 +82,7 @@ def judge_in_workers(
             while (batch := waiting.get()) is not None:
                 for index in batch:
                     if rules.is_late:
-                        verdicts[index] = judge_late(jobs[index])
+                        verdicts[index] = judge_late(jobs[index], rules)
                         continue
                     worker, verdicts[index] = _asked_twice(worker, jobs[index], tree, rules)
                     progress.done += 1
@@ -97,13 +98,24 @@ def judge_in_workers(
         except RuntimeError:
             break
         started.append(thread)
-    for thread in started:
-        thread.join()
-    timeout = rules.config.unit_timeout
+    try:
+        for thread in started:
+            wait_for(thread)
+    except Interrupted as stop:
+        rules.stopped = stop
     return [
-        verdict or judge(job, tree, rules, timeout=timeout)
-        for verdict, job in zip(verdicts, jobs, strict=True)
+        verdict or judge_here(job, tree, rules) for verdict, job in zip(verdicts, jobs, strict=True)
     ]
+
+
+def judge_here(job: Job, tree: Tree, rules: Rules) -> Verdict:
+    """The verdict of a job in this process; a signal ends it and all that come after it."""
+    if not rules.is_late:
+        try:
+            return judge(job, tree, rules, timeout=rules.unit_timeout)
+        except Interrupted as stop:
+            rules.stopped = stop
+    return judge_late(job, rules)
 
 
 def _asked_twice(worker: _Worker, job: Job, tree: Tree, rules: Rules) -> tuple[_Worker, Verdict]:
@@ -115,6 +127,8 @@ def _asked_twice(worker: _Worker, job: Job, tree: Tree, rules: Rules) -> tuple[_
         answer = worker.ask(job)
         if answer is not None:
             return worker, answer
+        if rules.stopped is not None:
+            return worker, judge_late(job, rules)
         why = worker.why
         worker = _Worker(tree, rules)
     return worker, _lost(job, tree, rules, why)
@@ -174,7 +188,7 @@ class _Worker:
             killer.cancel()
         if answer.endswith(b"\n"):
             return decoded(b"[" + answer + b"]")[0]
-        code = self.process.wait()
+        code = self._end()
         self.why = f"signal {-code}" if code < 0 else f"exit code {code}"
         return None
 
@@ -183,7 +197,14 @@ class _Worker:
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe:
                 pipe.close()
-        self.process.wait()
+        self._end()
+
+    def _end(self) -> int:
+        from iachygiene.tools import forget
+
+        code = self.process.wait()
+        forget(self.process)
+        return code
 
     def _send(self, value: Any) -> None:
         import json

@@ -132,13 +132,9 @@ def run(arguments: Sequence[str]) -> int:
     except click.ClickException as error:
         click.echo(f"error: {error.format_message()}", err=True)
         return 2
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt) as stop:
         click.echo("error: interrupted", err=True)
-        _leave(130)
-    except SystemExit as left:  # a signal, see `cli.begin`
-        if left.code in (129, 143):
-            _leave(left.code)
-        raise
+        leave(getattr(stop, "code", 130))
     except BrokenPipeError:
         _forget_stdout()
         return 141
@@ -151,17 +147,11 @@ def run(arguments: Sequence[str]) -> int:
         return _internal_error(error, "-v" in arguments or "--verbose" in arguments)
 
 
-def _leave(code: int) -> NoReturn:
+def leave(code: int) -> NoReturn:
     """End the process now: programs are stopped, and no thread can hold the end up."""
-    import atexit
-    from time import sleep
+    from iachygiene.tools import end
 
-    from iachygiene.tools import stop_all
-
-    atexit._run_exitfuncs()
-    for _ in range(5):
-        sleep(0.02)  # for a program that a thread was just starting
-        stop_all()
+    end()
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

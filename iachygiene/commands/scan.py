@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from iachygiene import output
-from iachygiene.commands import Common, common_of, common_options
+from iachygiene.commands import Common, common_of, common_options, leave
+from iachygiene.interrupt import Interrupted
 from iachygiene.keys import FORMATS, KUBERNETES_VERSIONS, LEVELS, TOOLS
 from iachygiene.rule import LANGUAGES
 
@@ -233,6 +234,11 @@ def _scan(paths: Sequence[str], given: Mapping[str, Any], common: Common) -> int
     progress = Progress(sys.stderr if _shows_progress(given, common) else None)
     try:
         scan = run(place.root, listing, config, options, progress)
+    except Interrupted as stop:
+        progress.end()
+        if stop.scan is not None:
+            _leave_early(stop, stop.scan, given, common)
+        raise
     finally:
         progress.end()
 
@@ -241,6 +247,22 @@ def _scan(paths: Sequence[str], given: Mapping[str, Any], common: Common) -> int
         return run(place.root, listing, config, after)
 
     return _finish(scan, again, place, base, config, given, common)
+
+
+def _leave_early(
+    stop: Interrupted, scan: Scan, given: Mapping[str, Any], common: Common
+) -> NoReturn:
+    """Tell people what was found until a signal came; no report looks as if it were whole."""
+    from iachygiene.report.options import ReportOptions
+
+    form = given["format_"] or "text"
+    readable = form in ("text", "concise")
+    if not common.quiet > 1:
+        options = ReportOptions.of(given, common, sys.stdout if readable else sys.stderr)
+        text = "".join(output.render(form if readable else "text", scan.result, scan, options))
+        click.echo(text, nl=False, err=not readable)
+    click.echo(f"interrupted after {stop.judged} of {stop.total} files", err=True)
+    leave(stop.code)
 
 
 def _scan_stdin(paths: Sequence[str], given: Mapping[str, Any], common: Common) -> int:
