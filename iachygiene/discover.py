@@ -12,10 +12,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iachygiene.files import Tree, refuse_pointer
 from iachygiene.git import Refusal, start_listing, toplevel
+from iachygiene.interrupt import TooMany
 from iachygiene.model import Broken, Job, Location, Trouble, Unchecked
 
 if TYPE_CHECKING:
     from iachygiene.cache import Cache
+
+
+MAX_FILES = 1_000_000
+"""Files of a run."""
 
 
 class Kind(NamedTuple):
@@ -140,6 +145,8 @@ class Place:
         """The files of the root as git lists them, or as the walk does where git does not tell."""
         if self._listing is None:
             listing = self._listed()
+            if len(listing.paths) > MAX_FILES:
+                raise TooMany(f"over {MAX_FILES:,} files", 2)
             self._listing = _with_ignored(listing, self.root, self.focus)
         return self._listing
 
@@ -156,7 +163,8 @@ class Place:
             detail = f"{found.detail}; the files were listed without it"
             notes = (Unchecked("git", "git", detail),)
         refused: list[Trouble] = []
-        paths = list(walk(self.root, gitignore=self._gitignore, refused=refused))
+        walked = walk(self.root, gitignore=self._gitignore, refused=refused)
+        paths = list(islice(walked, MAX_FILES + 1))
         return Listing(paths, from_git=False, notes=notes, refused=refused)
 
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iachygiene.discover import Discovered, Focus, Listing, discover, is_touched, units_around
 from iachygiene.files import Stored, Tree
-from iachygiene.interrupt import Interrupted
+from iachygiene.interrupt import Interrupted, TooMany
 from iachygiene.judge import (
     INTERRUPTED,
+    MAX_TOTAL,
     Rules,
     Verdict,
     empty_verdict,
@@ -40,7 +41,8 @@ class Options(NamedTuple):
     have to touch, by path, None for any. `deleted` are files that are gone: what was judged
     with them is in focus. `stored` and `closed` are those of the tree.
     `cache` is the folder of verdicts of earlier runs, "" for none. `timeout` in seconds
-    bounds the judging, 0 for no bound: what is not done by then is not checked.
+    bounds the judging, 0 for no bound: what is not done by then is not checked. `max_memory`
+    is the address space of a worker process in bytes, 0 for the usual; with it there is one.
     """
 
     focus: Focus = Focus()
@@ -63,6 +65,7 @@ class Options(NamedTuple):
     closed: bool = False
     cache: str = ""
     timeout: float = 0
+    max_memory: int = 0
 
 
 class Scan(NamedTuple):
@@ -128,10 +131,13 @@ def run(
     try:
         programs.start(touched)
         progress.say("checking", len(touched))
+        rules.max_memory = options.max_memory
         verdicts = _known_or_judged(touched, tree, rules, options.workers, progress, cache)
     except Interrupted as stop:
         rules.stopped = stop
         verdicts = [judge_late(job, rules) for job in touched]
+    if rules.found > MAX_TOTAL:
+        raise TooMany(f"over {MAX_TOTAL:,} findings", 4)
     whole = _judge_tree(found, listing, tree, rules, options)
     linked: list[Verdict] = []
     said = empty_verdict()
@@ -245,7 +251,7 @@ def judge_all(
     from iachygiene.worker import judge_here, judge_in_workers, worthwhile
 
     count = worthwhile(jobs, tree, workers)
-    if count > 1:
+    if count > 1 or (rules.max_memory and jobs):
         return judge_in_workers(jobs, tree, rules, count, progress)
     verdicts = []
     for job in jobs:

@@ -1,4 +1,4 @@
-"""The signals that end a run: the first one in order, the second one at once."""
+"""What ends a run early: signals, the first in order and the second at once; and its limits."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from threading import Thread
 
     from iachygiene.engine import Scan
+
+
+class TooMany(Exception):
+    """A run is over a limit; the arguments are what of, and the exit code."""
+
 
 CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}
 """The exit code that each signal gives."""

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 MAX_FINDINGS = 500
 """Findings of one rule in one file; more are one finding that counts the rest."""
+MAX_TOTAL = 1_000_000
+"""Findings of a run, which are all in memory until its end."""
 INTERRUPTED = "interrupted"
 """Why a file was not checked that a signal left no time for."""
 _NOT_JUDGED = {"outside": "link", "lfs": "lfs", "unfetched": "unfetched"}
@@ -63,20 +65,23 @@ class Rules:
 
     `linking` says whether anything can link files of several languages: only then do the
     units yield their facts. `deadline` is when the run has to end, by `perf_counter`, 0 for
-    never; `stopped` is the signal that ended it before that.
+    never; `stopped` is the signal that ended it before that. `found` counts the findings.
+    `max_memory` is the address space of a worker in bytes, 0 for the usual.
     """
 
     def __init__(self, config: Config, *, linking: bool = True) -> None:
         self.config = config
         self.linking = linking
         self.deadline = 0.0
+        self.max_memory = 0
+        self.found = 0
         self.stopped: Interrupted | None = None
         self._tables: dict[str, dict[type, list[Rule]]] = {}
 
     @property
     def is_late(self) -> bool:
-        """Whether the time of the whole run is up, or a signal ended it."""
-        if self.stopped is not None:
+        """Whether the run is to judge nothing more: a signal, too many findings, or its time."""
+        if self.stopped is not None or self.found > MAX_TOTAL:
             return True
         return bool(self.deadline) and perf_counter() > self.deadline
 
@@ -106,7 +111,8 @@ def judge(
     """Load the units of a job and run the rules on them.
 
     With `facts_only` no rule runs. `timeout` in seconds bounds the whole job where the
-    system has timers; what takes longer is a finding at its first file.
+    system has timers; what takes longer is a finding at its first file. Raises MemoryError
+    where there is not enough of it.
     """
     verdict = empty_verdict()
     if tree.tracing:
@@ -121,6 +127,9 @@ def judge(
         report_unfinished(
             job, f"judging took over {time_limit(job, timeout):g} s", tree, rules, verdict
         )
+    except MemoryError:
+        tree.trace = None
+        raise
     except Exception as error:
         verdict.crashes.append(_crash(f"parse.{job.kind}", job.paths[0], error))
     if tree.trace is not None:
@@ -186,7 +195,7 @@ def run_rule(rule: Rule, unit: object, path: str, config: Config, verdict: Verdi
             for finding in rule.check(unit, **options)
             if config.enabled(rule, finding.location.path)
         )
-    except _TookTooLong:
+    except (_TookTooLong, MemoryError):
         raise
     except Exception as error:
         verdict.crashes.append(_crash(rule.code, path, error))

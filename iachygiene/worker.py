@@ -41,6 +41,10 @@ if TYPE_CHECKING:
 
 GRACE = 5.0
 """Seconds that a worker gets beyond the time limit of a job before it is killed."""
+MAX_MEMORY = 1 << 30
+"""Bytes of address space that a worker may have unless more is asked for."""
+_OUT_OF_MEMORY = 77
+"""The exit code of a worker that has no memory left."""
 WORTHWHILE = 1_500_000
 """Bytes of work above which a second process pays, measured at about 0.25 s of one."""
 
@@ -84,7 +88,9 @@ def judge_in_workers(
                     if rules.is_late:
                         verdicts[index] = judge_late(jobs[index], rules)
                         continue
-                    worker, verdicts[index] = _asked_twice(worker, jobs[index], tree, rules)
+                    worker, verdict = _asked_twice(worker, jobs[index], tree, rules)
+                    verdicts[index] = verdict
+                    rules.found += len(verdict.findings)
                     progress.done += 1
             worker.stop()
         except (OSError, RuntimeError, MemoryError):
@@ -112,9 +118,13 @@ def judge_here(job: Job, tree: Tree, rules: Rules) -> Verdict:
     """The verdict of a job in this process; a signal ends it and all that come after it."""
     if not rules.is_late:
         try:
-            return judge(job, tree, rules, timeout=rules.unit_timeout)
+            verdict = judge(job, tree, rules, timeout=rules.unit_timeout)
+            rules.found += len(verdict.findings)
+            return verdict
         except Interrupted as stop:
             rules.stopped = stop
+        except MemoryError:
+            return _lost(job, tree, rules, "out of memory")
     return judge_late(job, rules)
 
 
@@ -168,6 +178,7 @@ class _Worker:
                 "linking": rules.linking,
                 "started": tree.started,
                 "tracing": tree.tracing,
+                "memory": rules.max_memory or MAX_MEMORY,
             }
         )
 
@@ -190,6 +201,8 @@ class _Worker:
             return decoded(b"[" + answer + b"]")[0]
         code = self._end()
         self.why = f"signal {-code}" if code < 0 else f"exit code {code}"
+        if code == _OUT_OF_MEMORY:
+            self.why = "out of memory"
         return None
 
     def stop(self) -> None:
@@ -305,6 +318,7 @@ def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
         max_size=first["max_size"],
     )
     tree.started, tree.tracing = first["started"], first["tracing"]
+    _limit_memory(first["memory"])
     config = Config.restore(first["config"])
     rules = Rules(config, linking=first["linking"])
     for line in iter(requests.readline, b""):
@@ -315,10 +329,24 @@ def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
         answers.flush()
 
 
+def _limit_memory(limit: int) -> None:
+    """Bound the address space of this process, where the system can."""
+    try:
+        import resource
+    except ImportError:
+        return
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    if hard == resource.RLIM_INFINITY or limit < hard:
+        resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+
+
 if __name__ == "__main__":
     import atexit
     import gc
 
     gc.disable()
     atexit.register(gc.freeze)
-    serve(sys.stdin.buffer, sys.stdout.buffer)
+    try:
+        serve(sys.stdin.buffer, sys.stdout.buffer)
+    except MemoryError:
+        os._exit(_OUT_OF_MEMORY)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from iachygiene import engine, interrupt, worker
+from iachygiene import discover, engine, interrupt, judge, worker
 from iachygiene.config import Config
 from iachygiene.files import Tree
 from iachygiene.interrupt import Interrupted
@@ -130,13 +130,13 @@ def test_findings_until_an_interruption_are_told(
     really = worker.judge
     seen: list[Job] = []
 
-    def judge(job: Job, *given: object, **more: object) -> Verdict:
+    def judged(job: Job, *given: object, **more: object) -> Verdict:
         seen.append(job)
         if len(seen) == 3:
             raise Interrupted(143)
         return really(job, *given, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(worker, "judge", judge)
+    monkeypatch.setattr(worker, "judge", judged)
     with pytest.raises(Interrupted) as raised:
         engine.scan(".", engine="builtin", workers=1)
     stop = raised.value
@@ -174,3 +174,51 @@ def test_findings_of_workers_until_an_interruption_are_told(
         not why if judged else why == {"interrupted"}
         for judged, why in zip(told, left, strict=True)
     )
+
+
+def test_worker_without_memory_loses_only_its_file(scanner: Scanner) -> None:
+    blocks = "".join(f'locals {{\n  a{number} = ["{number}"]\n}}\n' for number in range(60_000))
+    scanner.write("main.tf", blocks)
+    said = scanner.judged("--max-memory", "120MiB", "--ignore", "TF001")
+    finding = said.only("main.tf", "HYG005")
+    assert finding["message"] == "the checker died on this file (out of memory)"
+    assert said.code == 1
+
+
+def test_memory_that_this_process_lacks_costs_only_the_file(
+    scanner: Scanner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scanner.write("main.tf", UNFORMATTED)
+    really = worker.judge
+
+    def judged(job: Job, *given: object, **more: object) -> Verdict:
+        if job.kind == "terraform":
+            raise MemoryError
+        return really(job, *given, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(worker, "judge", judged)
+    said = scanner.judged()
+    assert said.only("main.tf", "HYG005")["message"].endswith("(out of memory)")
+
+
+@pytest.mark.parametrize("size", ["12 parsecs", "0", "-1", "1.5.2GiB", ""])
+def test_memory_is_asked_for_as_a_size(size: str, scanner: Scanner) -> None:
+    code, _, err = scanner.plain("scan", "--max-memory", size)
+    assert code == 2
+    assert "expected a size such as 512MiB" in err
+
+
+def test_run_over_its_limits_ends_with_a_hint(
+    scanner: Scanner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        scanner.write(f"{number}/Dockerfile", BAD)
+    monkeypatch.setattr(judge, "MAX_TOTAL", 3)
+    monkeypatch.setattr(engine, "MAX_TOTAL", 3)
+    code, out, err = scanner.plain("scan", "--no-cache")
+    assert (code, out) == (4, "")
+    assert err.startswith("error: over 3 findings\nhint: name fewer paths")
+    monkeypatch.setattr(discover, "MAX_FILES", 4)
+    code, out, err = scanner.plain("scan", "--no-cache")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: over 4 files\nhint: ")

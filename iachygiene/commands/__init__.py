@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, NoReturn
 import click
 
 from iachygiene import __version__
+from iachygiene.interrupt import TooMany
 
 
 class Common(NamedTuple):
@@ -135,6 +136,10 @@ def run(arguments: Sequence[str]) -> int:
     except (click.Abort, KeyboardInterrupt) as stop:
         click.echo("error: interrupted", err=True)
         leave(getattr(stop, "code", 130))
+    except MemoryError:
+        click.echo("error: out of memory", err=True)
+        click.echo("hint: check fewer files at once, or raise the limit of the process", err=True)
+        return 4
     except BrokenPipeError:
         _forget_stdout()
         return 141
@@ -143,6 +148,10 @@ def run(arguments: Sequence[str]) -> int:
         reason = (error.strerror or str(error)).lower()
         click.echo(f"error: {reason}", err=True)
         return 4
+    except TooMany as many:
+        click.echo(f"error: {many.args[0]}", err=True)
+        click.echo("hint: name fewer paths, or --select fewer rules", err=True)
+        return int(many.args[1])
     except Exception as error:  # the last resort: one line instead of a traceback
         return _internal_error(error, "-v" in arguments or "--verbose" in arguments)
 

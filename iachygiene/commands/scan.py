@@ -49,6 +49,18 @@ def _date(_context: click.Context, _option: click.Parameter, value: str) -> str:
     return value
 
 
+def _size(_context: click.Context, _option: click.Parameter, value: str | None) -> int:
+    if value is None:
+        return 0
+    from iachygiene.keys import size
+
+    number = value.rstrip(" BGKMik")
+    found = size(f"{number} {value[len(number) :].strip() or 'B'}")
+    if found is None:
+        raise click.UsageError(f"--max-memory {value}: expected a size such as 512MiB")
+    return found
+
+
 def _rule_options(command: Any) -> Any:
     for name, text in (
         ("--extend-ignore", "Leave these rules out too."),
@@ -155,6 +167,12 @@ def _rule_options(command: Any) -> Any:
     type=click.FloatRange(min=0, min_open=True),
     metavar="SECONDS",
     help="For the whole run; what is not done by then is not checked.",
+)
+@click.option(
+    "--max-memory",
+    metavar="SIZE",
+    callback=_size,
+    help="Address space of a worker process, like 512MiB; 1GiB unless said.",
 )
 @click.option("--no-cache", is_flag=True, help="Judge everything anew, and remember nothing.")
 @click.option(
@@ -456,6 +474,7 @@ def _options(place: Place, given: Mapping[str, Any]) -> Options:
         strict=given["strict"],
         today=given["today"],
         timeout=given["timeout"] or 0,
+        max_memory=given["max_memory"],
     )
 
 
