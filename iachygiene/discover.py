@@ -98,25 +98,37 @@ def hook_exclude() -> str:
 
 
 class Listing(NamedTuple):
-    """The candidate files of a root, and what is to be said of how they were listed."""
+    """The candidate files of a root, and what is to be said of how they were listed.
+
+    `beyond` are those that a sparse checkout leaves out: git holds them, the disk does not.
+    """
 
     paths: Sequence[str]
     from_git: bool
     notes: Sequence[Unchecked] = ()
     refused: Sequence[Trouble] = ()
+    beyond: frozenset[str] = frozenset()
 
 
 class Focus(NamedTuple):
     """What the findings may be about: files and directories, relative to the root.
 
-    Both empty means everything.
+    Both empty means everything; `without` are files that it is never about.
     """
 
     files: frozenset[str] = frozenset()
     directories: tuple[str, ...] = ()
+    without: frozenset[str] = frozenset()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that is on disk is in focus."""
+        return not (self.files or self.directories)
 
     def holds(self, path: str) -> bool:
         """Whether a path is in focus."""
+        if path in self.without:
+            return False
         if path in self.files or not (self.files or self.directories):
             return True
         return any(not top or path.startswith(top + "/") for top in self.directories)
@@ -159,7 +171,12 @@ class Place:
                 if count:
                     notes = (Unchecked("submodules", "submodule", f"{count} not entered"),)
                 closed = [_refusal(path, "permission denied") for path in found.unreadable]
-                return Listing(found.paths, from_git=True, notes=notes, refused=closed)
+                beyond = frozenset(
+                    path
+                    for path in found.sparse
+                    if not os.path.lexists(os.path.join(self.root, path))
+                )
+                return Listing(found.paths, True, notes, closed, beyond)
             detail = f"{found.detail}; the files were listed without it"
             notes = (Unchecked("git", "git", detail),)
         refused: list[Trouble] = []

@@ -112,6 +112,8 @@ def run(
     progress = progress or Progress()
     started = perf_counter()
     tree = tree_of(root, listing, config, options)
+    if listing.beyond:
+        options = options._replace(focus=options.focus._replace(without=listing.beyond))
     rules = Rules(config, linking=config.wants_language("project"))
     programs = Programs(tree, config, options)
     cache = _cache(tree, config, options)
@@ -121,7 +123,7 @@ def run(
         images = config.settings("project").get("images", {})
         rules.linking, links = links_of(found.jobs, listing.paths, images)
     around = units_around(options.deleted, found.jobs)
-    if around and options.focus != Focus():
+    if around and not options.focus.is_whole:
         wider = options.focus._replace(files=options.focus.files | around)
         options = options._replace(focus=wider)
     touched = [job for job in found.jobs if is_touched(job, options.focus)]
@@ -214,12 +216,17 @@ def _with_findings(
 def tree_of(root: str, listing: Listing, config: Config, options: Options) -> Tree:
     """The tree of a scan."""
     listed = frozenset(listing.paths)
+    held = options.stored
+    if listing.beyond:
+        from iachygiene.stored import with_index
+
+        held = with_index(root, listing.beyond, held)
     return Tree(
         root,
         listed=listed,
         explicit=options.explicit,
         max_size=config.max_file_size,
-        stored=options.stored,
+        stored=held,
         closed=options.closed,
     )
 
@@ -262,7 +269,7 @@ def judge_all(
 
 def _cache(tree: Tree, config: Config, options: Options) -> Cache | None:
     """The verdicts of earlier runs; a run that fixes has to see every file itself."""
-    if not options.cache or options.fix or options.stored is not None:
+    if not options.cache or options.fix or tree.stored is not None:
         return None
     from time import time_ns
 
@@ -327,7 +334,7 @@ def _judge_tree(
     for trouble in (*listing.refused, *found.troubles):
         if options.focus.holds(trouble.location.path):
             report_trouble(trouble, tree, rules, verdict)
-    whole = options.focus == Focus()
+    whole = options.focus.is_whole
     verdict.unchecked.extend(
         note for note in listing.notes if whole or note.what in options.focus.files
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from iachygiene.discover import Discovered, Focus
+from iachygiene.discover import Discovered
 from iachygiene.judge import Rules, Verdict, empty_verdict, run_rule
 from iachygiene.model import (
     Broken,
@@ -163,7 +163,7 @@ def _match(
 
     files = sources_of(findings, muted, tree)
     matched = match(baseline, findings, muted, files, tree.exists)
-    whole = options.focus == Focus() and not options.kinds and not rules.config.is_narrowed
+    whole = options.focus.is_whole and not options.kinds and not rules.config.is_narrowed
     whole = whole and rules.stopped is None
     if not whole or not matched.stale or not baseline.path:
         return matched

@@ -8,8 +8,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tests.reliability import FINDING, NEIGHBOUR, Scanner
+from iachygiene.stored import Blob, Stored
+from tests.reliability import FINDING, NEIGHBOUR, Said, Scanner
 
 GOOD = "FROM debian:12.5\nUSER 1000\n"
 BAD = "FROM debian\nUSER 1000\n"
@@ -111,14 +114,95 @@ def test_submodules_are_counted_and_not_entered(repository: Path, scanner: Scann
     assert said.code == 1
 
 
-def test_files_outside_a_sparse_checkout_are_not_judged(repository: Path, scanner: Scanner) -> None:
-    scanner.write("out/Dockerfile", BAD)
+BEYOND = {
+    "shared/app.env": "A=b\n",
+    "shared/base.yaml": "services:\n  base:\n    image: debian\n",
+    "shared/image/Dockerfile": BAD,
+    "base/kustomization.yaml": "resources: [pod.yaml]\n",
+    "base/pod.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: b}\n",
+    "modules/net/main.tf": (
+        'variable "cidr" {\n  type = string\n}\noutput "id" {\n  value = var.cidr\n}\n'
+    ),
+    "web/dist/index.js": "1\n",
+    "image/src/main.py": "1\n",
+    "image/requirements.txt": "a\n",
+}
+INSIDE = {
+    "app/compose.yaml": (
+        "services:\n  web:\n    build: ../shared/image\n    env_file: [../shared/app.env]\n"
+        "  other:\n    extends: {file: ../shared/base.yaml, service: base}\n"
+    ),
+    "k8s/kustomization.yaml": "resources: [../base]\n",
+    "infra/main.tf": (
+        'module "net" {\n  source = "../modules/net"\n  cidr   = "10.0.0.0/8"\n}\n'
+        'output "id" {\n  value = module.net.id\n}\n'
+    ),
+    "web/package.json": (
+        '{"name": "a", "version": "1.0.0", "main": "dist/index.js", "files": ["dist"]}'
+    ),
+    "image/Dockerfile": (
+        "FROM debian:12.5\nCOPY requirements.txt /\nCOPY src/main.py /a/\nUSER 1000\n"
+    ),
+    "image/.dockerignore": ".git\n!src/main.py\n",
+}
+CONE = ("/near/", *(f"/{path}" for path in INSIDE))
+
+
+def test_files_outside_a_sparse_checkout_are_not_judged_and_not_missing(
+    repository: Path, scanner: Scanner
+) -> None:
+    for path, text in {**BEYOND, **INSIDE}.items():
+        scanner.write(path, text)
+    first = commit(repository)
+    engine = ("--select", "ALL", "--engine", "auto" if shutil.which("terraform") else "builtin")
+    whole = scanner.judged(*engine)
+    assert whole.of("shared/image/Dockerfile", "DF3006")
+    git(repository, "sparse-checkout", "set", "--no-cone", *CONE)
+    assert not any((repository / path).exists() for path in BEYOND)
+    sparse = scanner.judged(*engine)
+
+    def inside(said: Said) -> list[tuple[str, ...]]:
+        findings = said.report["findings"]
+        return [
+            (one["path"], one["rule"], one["message"])
+            for one in findings
+            if one["path"] not in BEYOND and one["rule"] not in ("TF501", "TF502")
+        ]
+
+    assert inside(sparse) == inside(whole)
+    assert not {path for path, _ in sparse.found} & BEYOND.keys()
+    assert not {one["rule"] for one in sparse.report["findings"]} & {"TF501", "TF502"}
+    assert sparse.code == 1
+    code, out, _ = scanner.plain("scan", "--show-files")
+    assert code == 0
+    assert not any(path in out for path in BEYOND)
+    assert scanner.scan("--since", first).report["findings"] == []
+    scanner.write("app/Dockerfile", BAD)
+    assert {path for path, _ in scanner.scan("--since", first).found} == {"app/Dockerfile"}
+    git(repository, "add", "--sparse", "app/Dockerfile")
+    assert {path for path, _ in scanner.scan("--staged").found} == {"app/Dockerfile"}
+
+
+def test_what_is_outside_a_sparse_checkout_is_not_fixed(repository: Path, scanner: Scanner) -> None:
+    scanner.write("out/main.tf", "locals {\na=1\n}\n")
+    scanner.write("in/main.tf", "locals {\na=1\n}\n")
     commit(repository)
-    git(repository, "sparse-checkout", "set", "near")
+    git(repository, "sparse-checkout", "set", "near", "in")
+    said = scanner.scan("--fix")
+    assert said.stderr == ""
+    assert (repository / "in/main.tf").read_text() == "locals {\n  a = 1\n}\n"
     assert not (repository / "out").exists()
-    said = scanner.judged()
-    assert not said.of("out/Dockerfile")
-    assert said.code == 1
+
+
+@given(st.lists(st.lists(st.sampled_from("abc"), min_size=1, max_size=4).map("/".join)))
+def test_directories_of_what_git_holds_are_those_of_its_paths(paths: list[str]) -> None:
+    files = {path for path in paths if not any(other.startswith(path + "/") for other in paths)}
+    stored = Stored("", {path: Blob("") for path in files})
+    for directory in ("", "a", "a/b", "c/a", "b/b/b"):
+        above = directory + "/" if directory else ""
+        below = [path.removeprefix(above) for path in files if path.startswith(above)]
+        expected = {path.split("/")[0]: "dir" if "/" in path else "file" for path in below}
+        assert dict(stored.listdir(directory)) == expected
 
 
 def test_conflicted_index_is_scanned_and_staged_is_incomplete(

@@ -394,7 +394,7 @@ def _show_files(root: str, listing: Listing, config: Config, options: Options) -
 
     tree = tree_of(root, listing, config, options)
     for path, kind in survey(tree, listing, config, options).kinds.items():
-        if options.focus.holds(path):
+        if options.focus.holds(path) and path not in listing.beyond:
             click.echo(f"{kind:<12}{clean(path)}")
     return 0
 
