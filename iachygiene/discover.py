@@ -11,8 +11,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iachygiene.files import Tree, refuse_pointer
-from iachygiene.git import Refusal, start_listing, toplevel
-from iachygiene.interrupt import TooMany
+from iachygiene.git import Refusal, is_bare, start_listing, toplevel
+from iachygiene.interrupt import NotPossible
 from iachygiene.model import Broken, Job, Location, Trouble, Unchecked
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ class Place:
         if self._listing is None:
             listing = self._listed()
             if len(listing.paths) > MAX_FILES:
-                raise TooMany(f"over {MAX_FILES:,} files", 2)
+                raise NotPossible(f"over {MAX_FILES:,} files", "name a directory of it", 2)
             self._listing = _with_ignored(listing, self.root, self.focus)
         return self._listing
 
@@ -198,7 +198,8 @@ def locate(paths: Sequence[str], start: str = ".", *, gitignore: bool = True) ->
 
     Paths are relative to `start`. The root is the repository around them; where there is
     none it is a directory that is named alone, else `start` if that holds them all, else the
-    directory that does. Raises FileNotFoundError with the name of a path that is not there.
+    directory that does. Raises FileNotFoundError with the name of a path that is not there,
+    and `NotPossible` for a repository without a working tree.
     """
     try:
         os.getcwd()
@@ -226,6 +227,8 @@ def locate(paths: Sequence[str], start: str = ".", *, gitignore: bool = True) ->
     if root is None:
         alone = len(real) == 1 and os.path.isdir(around) and real[0] == around
         root = around if alone or _relative(around, start) is None else start
+        if is_bare(root):
+            raise NotPossible("bare repository: it has no files", "check a clone of it", 2)
     files: list[str] = []
     directories: list[str] = []
     for path in real:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iachygiene.discover import Discovered, Focus, Listing, discover, is_touched, units_around
 from iachygiene.files import Stored, Tree
-from iachygiene.interrupt import Interrupted, TooMany
+from iachygiene.interrupt import Interrupted, NotPossible
 from iachygiene.judge import (
     INTERRUPTED,
     MAX_TOTAL,
@@ -139,7 +139,7 @@ def run(
         rules.stopped = stop
         verdicts = [judge_late(job, rules) for job in touched]
     if rules.found > MAX_TOTAL:
-        raise TooMany(f"over {MAX_TOTAL:,} findings", 4)
+        raise NotPossible(f"over {MAX_TOTAL:,} findings", "--select fewer rules", 4)
     whole = _judge_tree(found, listing, tree, rules, options)
     linked: list[Verdict] = []
     said = empty_verdict()

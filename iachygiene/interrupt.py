@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from iachygiene.engine import Scan
 
 
-class TooMany(Exception):
-    """A run is over a limit; the arguments are what of, and the exit code."""
+class NotPossible(Exception):
+    """A run cannot be done; the arguments are why, what to do, and the exit code."""
 
 
 CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}

@@ -68,10 +68,16 @@ def test_bare_repository_has_no_files_to_check(repository: Path, scanner: Scanne
     bare = repository.parent / "bare.git"
     git(repository, "clone", "--quiet", "--bare", str(repository), str(bare))
     code, out, err = scanner.plain("scan", "--no-cache", str(bare))
-    assert (code, out, err) == (0, "", "nothing to check\n")
-    code, _, err = scanner.plain("scan", "--since", "main", str(bare))
-    assert code == 2
-    assert "not a git repository" in err
+    said = "error: bare repository: it has no files\nhint: check a clone of it\n"
+    assert (code, out, err) == (2, "", said)
+    assert scanner.plain("scan", "--since", "main", str(bare)) == (2, "", said)
+    os.chdir(bare)
+    for words in (("scan",), ("baseline", "create"), ("scan", "--staged")):
+        assert scanner.plain(*words) == (2, "", said)
+    linked = repository.parent / "linked"
+    git(bare, "worktree", "add", "--quiet", str(linked), "main")
+    os.chdir(linked)
+    assert FINDING in scanner.scan().found
 
 
 def test_linked_worktree_is_a_repository_of_its_own(repository: Path, scanner: Scanner) -> None:

@@ -217,7 +217,7 @@ def test_run_over_its_limits_ends_with_a_hint(
     monkeypatch.setattr(engine, "MAX_TOTAL", 3)
     code, out, err = scanner.plain("scan", "--no-cache")
     assert (code, out) == (4, "")
-    assert err.startswith("error: over 3 findings\nhint: name fewer paths")
+    assert err.startswith("error: over 3 findings\nhint: --select fewer rules")
     monkeypatch.setattr(discover, "MAX_FILES", 4)
     code, out, err = scanner.plain("scan", "--no-cache")
     assert (code, out) == (2, "")

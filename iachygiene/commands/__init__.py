@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, NoReturn
 import click
 
 from iachygiene import __version__
-from iachygiene.interrupt import TooMany
+from iachygiene.interrupt import NotPossible
 
 
 class Common(NamedTuple):
@@ -148,10 +148,10 @@ def run(arguments: Sequence[str]) -> int:
         reason = (error.strerror or str(error)).lower()
         click.echo(f"error: {reason}", err=True)
         return 4
-    except TooMany as many:
-        click.echo(f"error: {many.args[0]}", err=True)
-        click.echo("hint: name fewer paths, or --select fewer rules", err=True)
-        return int(many.args[1])
+    except NotPossible as reason:
+        why, hint, code = reason.args
+        click.echo(f"error: {why}\nhint: {hint}", err=True)
+        return int(code)
     except Exception as error:  # the last resort: one line instead of a traceback
         return _internal_error(error, "-v" in arguments or "--verbose" in arguments)
 
