@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iachygiene.files import Tree, refuse_pointer
 from iachygiene.git import Refusal, is_bare, start_listing, toplevel
+from iachygiene.gitignore import Patterns
 from iachygiene.interrupt import NotPossible
 from iachygiene.model import Broken, Job, Location, Trouble, Unchecked
 
@@ -271,12 +272,16 @@ def walk(
     Used where there is no git. With `gitignore` the files of that name are honoured.
     Directories that cannot be listed are put into `refused`.
     """
-    specs = _gitignores_above(root, directory) if gitignore else ()
-    yield from _walk(root, directory, specs, gitignore, [] if refused is None else refused)
+    lists = _gitignores_above(root, directory) if gitignore else ()
+    yield from _walk(root, directory, lists, gitignore, [] if refused is None else refused)
 
 
 def _walk(
-    root: str, directory: str, specs: tuple[Any, ...], gitignore: bool, refused: list[Trouble]
+    root: str,
+    directory: str,
+    lists: tuple[tuple[str, Patterns], ...],
+    gitignore: bool,
+    refused: list[Trouble],
 ) -> Iterator[str]:
     try:
         with os.scandir(os.path.join(root, directory)) as entries:
@@ -286,58 +291,46 @@ def _walk(
         return
     prefix = f"{directory}/" if directory else ""
     if gitignore and any(entry.name == ".gitignore" for entry in found):
-        specs = (*specs, (prefix, _gitignore(root, prefix + ".gitignore")))
+        lists = (*lists, (prefix, _gitignore(root, prefix + ".gitignore")))
     for entry in found:
         path = prefix + entry.name
         is_directory = entry.is_dir(follow_symlinks=False)
-        if specs and _ignored(path + "/" if is_directory else path, specs):
+        if lists and _ignored(path, is_directory, lists):
             continue
         if not is_directory:
             yield path
         elif entry.name not in SKIPPED_DIRECTORIES:
-            yield from _walk(root, path, specs, gitignore, refused)
+            yield from _walk(root, path, lists, gitignore, refused)
 
 
 def _refusal(directory: str, why: str) -> Trouble:
     return Trouble("unreadable", Location(directory or "."), f"the directory is not listed: {why}")
 
 
-def _gitignores_above(root: str, directory: str) -> tuple[Any, ...]:
-    specs = []
+def _gitignores_above(root: str, directory: str) -> tuple[tuple[str, Patterns], ...]:
+    found = []
     prefix = ""
     for name in directory.split("/") if directory else ():
         if os.path.isfile(os.path.join(root, prefix, ".gitignore")):
-            specs.append((prefix, _gitignore(root, prefix + ".gitignore")))
+            found.append((prefix, _gitignore(root, prefix + ".gitignore")))
         prefix += name + "/"
-    return tuple(specs)
+    return tuple(found)
 
 
-def _gitignore(root: str, path: str) -> Any:
-    from pathspec import GitIgnoreSpec
-
+def _gitignore(root: str, path: str) -> Patterns:
     try:
-        with open(os.path.join(root, path), encoding="utf-8", errors="replace") as lines:
-            return GitIgnoreSpec.from_lines(filter(_is_quick, islice(lines, 10_000)))
+        with open(os.path.join(root, path), encoding="utf-8-sig", errors="surrogateescape") as file:
+            return Patterns(file)
     except OSError:
-        return GitIgnoreSpec.from_lines(())
+        return Patterns(())
 
 
-def _is_quick(pattern: str) -> bool:
-    """Whether a pattern is matched in bounded time: each star in a row multiplies it.
-
-    One that is not ignores nothing, so that more is looked at rather than less.
-    """
-    segments = pattern.rstrip().split("/")
-    stars = [re.sub(r"\*+", "*", segment).count("*") for segment in segments]
-    return max(stars) <= 3 and segments.count("**") <= 3
-
-
-def _ignored(path: str, specs: tuple[Any, ...]) -> bool:
+def _ignored(path: str, directory: bool, lists: Iterable[tuple[str, Patterns]]) -> bool:
     verdict = False
-    for prefix, spec in specs:
-        include = spec.check_file(path[len(prefix) :]).include
-        if include is not None:
-            verdict = include
+    for prefix, patterns in lists:
+        found = patterns.verdict(path[len(prefix) :], directory=directory)
+        if found is not None:
+            verdict = found
     return verdict
 
 

@@ -335,9 +335,9 @@ def test_git_that_prints_garbage_is_a_note_and_the_walk(
     assert [one["why"] for one in said.report["files"]["skipped"]] == ["git"]
 
 
-def test_patterns_to_ignore_that_would_take_for_ever_are_left_out(scanner: Scanner) -> None:
+def test_patterns_to_ignore_that_are_made_to_be_slow_are_matched(scanner: Scanner) -> None:
     hard = "".join(f"a{'*a' * 20}{number}b\n" for number in range(300))
-    scanner.write(".gitignore", hard + "*.tf\n")
+    scanner.write(".gitignore", hard + "a*a*a*a*a*a*a*\n")
     scanner.write("a" * 120 + "/main.tf", "a=1\n")
     said = scanner.judged()
     assert {path for path, _ in said.found} == {NEIGHBOUR}
