@@ -14,13 +14,12 @@ def begin() -> None:
     """
     import atexit
     import gc
-    import signal
+
+    from iachygiene.interrupt import listen
 
     gc.disable()
     atexit.register(gc.freeze)
-    for name, code in (("SIGTERM", 143), ("SIGHUP", 129)):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), lambda *_, code=code: sys.exit(code))
+    listen()
     for name in ("stdin", "stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by whoever started us
             mode = "r" if name == "stdin" else "w"

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from iachygiene import keys
+from iachygiene.gitignore import Patterns
 from iachygiene.mistakes import Checker, ConfigError, Problem, unknown_word
 from iachygiene.model import Severity, SourceFile, Span
 from iachygiene.rule import GUESTS, LANGUAGES
@@ -252,26 +253,26 @@ class Config:
 
     def excluded(self, path: str) -> bool:
         """Whether `exclude` leaves a path out."""
-        return self._excluding is not None and self._excluding.match_file(self.prefix + path)
+        return self._excluding is not None and self._excluding.match(self.prefix + path)
 
     def kind_of(self, path: str) -> str | None:
         """The kind that `[kinds]` gives a path, "skip" for none, None where it is silent."""
         found = None
-        for spec, kind in self._kinds:
-            if spec.match_file(self.prefix + path):
+        for patterns, kind in self._kinds:
+            if patterns.match(self.prefix + path):
                 found = kind
         return found
 
     def matches_any(self, glob: str, paths: Iterable[str]) -> bool:
         """Whether a pattern of the file is about one of some paths."""
-        spec = _spec([glob])
-        return any(spec.match_file(self.prefix + path) for path in paths)
+        patterns = Patterns([glob])
+        return any(patterns.match(self.prefix + path) for path in paths)
 
     def ignored(self, rule: Rule | Brief, path: str) -> str:
         """The pattern of `[per-file-ignores]` that mutes a rule at a path, else empty."""
-        for spec, pattern, words in self._per_file:
-            if any(term.names(rule) for term in words) and spec.match_file(self.prefix + path):
-                return pattern
+        for patterns, glob, words in self._per_file:
+            if any(term.names(rule) for term in words) and patterns.match(self.prefix + path):
+                return glob
         return ""
 
     def wants_language(self, language: str) -> bool:
@@ -321,7 +322,7 @@ class Config:
         parts = self._parts.get(path)
         if parts is None:
             full = self.prefix + path
-            found = (number for number, spec in self._overriding if spec.match_file(full))
+            found = (number for number, patterns in self._overriding if patterns.match(full))
             parts = self._parts[path] = tuple(found)
         return parts
 
@@ -332,33 +333,27 @@ class Config:
         return [View(self._read, self._given, part) for part in dict.fromkeys(parts)]
 
     @cached_property
-    def _overriding(self) -> list[tuple[int, Any]]:
+    def _overriding(self) -> list[tuple[int, Patterns]]:
         overrides = enumerate(self._read.get("overrides", ()))
-        return [(number, _spec(override["paths"])) for number, override in overrides]
+        return [(number, Patterns(override["paths"])) for number, override in overrides]
 
     @cached_property
-    def _excluding(self) -> Any:
+    def _excluding(self) -> Patterns | None:
         patterns = [*self.value("exclude"), *self.value("extend-exclude")]
         if "exclude" in self._given and "extend-exclude" not in self._given:
             patterns = self._given["exclude"]
         elif "extend-exclude" in self._given and "exclude" not in self._given:
             patterns += self._read.get("extend-exclude", [])
-        return _spec(patterns) if patterns else None
+        return Patterns(patterns) if patterns else None
 
     @cached_property
-    def _kinds(self) -> list[tuple[Any, str]]:
-        return [(_spec([glob]), kind) for glob, kind in self._read.get("kinds", {}).items()]
+    def _kinds(self) -> list[tuple[Patterns, str]]:
+        return [(Patterns([glob]), kind) for glob, kind in self._read.get("kinds", {}).items()]
 
     @cached_property
-    def _per_file(self) -> list[tuple[Any, str, list[Term]]]:
+    def _per_file(self) -> list[tuple[Patterns, str, list[Term]]]:
         table = self._read.get("per-file-ignores", {})
-        return [(_spec([glob]), glob, all_terms(words, 0)) for glob, words in table.items()]
-
-
-def _spec(patterns: Iterable[str]) -> Any:
-    from pathspec import GitIgnoreSpec
-
-    return GitIgnoreSpec.from_lines(patterns)
+        return [(Patterns([glob]), glob, all_terms(words, 0)) for glob, words in table.items()]
 
 
 def load(root: str, *, file: str | None = None, isolated: bool = False) -> Config:

@@ -11,11 +11,17 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iachygiene.files import Tree, refuse_pointer
-from iachygiene.git import Refusal, start_listing, toplevel
+from iachygiene.git import Refusal, is_bare, start_listing, toplevel
+from iachygiene.gitignore import Patterns
+from iachygiene.interrupt import NotPossible
 from iachygiene.model import Broken, Job, Location, Trouble, Unchecked
 
 if TYPE_CHECKING:
     from iachygiene.cache import Cache
+
+
+MAX_FILES = 1_000_000
+"""Files of a run."""
 
 
 class Kind(NamedTuple):
@@ -94,25 +100,37 @@ def hook_exclude() -> str:
 
 
 class Listing(NamedTuple):
-    """The candidate files of a root, and what is to be said of how they were listed."""
+    """The candidate files of a root, and what is to be said of how they were listed.
+
+    `beyond` are those that a sparse checkout leaves out: git holds them, the disk does not.
+    """
 
     paths: Sequence[str]
     from_git: bool
     notes: Sequence[Unchecked] = ()
     refused: Sequence[Trouble] = ()
+    beyond: frozenset[str] = frozenset()
 
 
 class Focus(NamedTuple):
     """What the findings may be about: files and directories, relative to the root.
 
-    Both empty means everything.
+    Both empty means everything; `without` are files that it is never about.
     """
 
     files: frozenset[str] = frozenset()
     directories: tuple[str, ...] = ()
+    without: frozenset[str] = frozenset()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that is on disk is in focus."""
+        return not (self.files or self.directories)
 
     def holds(self, path: str) -> bool:
         """Whether a path is in focus."""
+        if path in self.without:
+            return False
         if path in self.files or not (self.files or self.directories):
             return True
         return any(not top or path.startswith(top + "/") for top in self.directories)
@@ -149,6 +167,8 @@ class Place:
         """The files of the root as git lists them, or as the walk does where git does not tell."""
         if self._listing is None:
             listing = self._listed()
+            if len(listing.paths) > MAX_FILES:
+                raise NotPossible(f"over {MAX_FILES:,} files", "name a directory of it", 2)
             self._listing = _with_ignored(listing, self.root, self.focus)
         return self._listing
 
@@ -158,12 +178,18 @@ class Place:
             found = self._pending.result()
             if not isinstance(found, Refusal):
                 closed = [_refusal(path, "permission denied") for path in found.unreadable]
-                listing = Listing(found.paths, from_git=True, notes=notes, refused=closed)
+                beyond = frozenset(
+                    path
+                    for path in found.sparse
+                    if not os.path.lexists(os.path.join(self.root, path))
+                )
+                listing = Listing(found.paths, True, notes, closed, beyond)
                 return self._entered(listing, found.submodules)
             detail = f"{found.detail}; the files were listed without it"
             notes = (Unchecked("git", "git", detail),)
         refused: list[Trouble] = []
-        paths = list(walk(self.root, gitignore=self._gitignore, refused=refused))
+        walked = walk(self.root, gitignore=self._gitignore, refused=refused)
+        paths = list(islice(walked, MAX_FILES + 1))
         return Listing(paths, from_git=False, notes=notes, refused=refused)
 
     def _entered(self, listing: Listing, submodules: Sequence[str]) -> Listing:
@@ -230,7 +256,8 @@ def locate(
     Paths are relative to `start`. The root is the repository around them; where there is
     none it is a directory that is named alone, else `start` if that holds them all, else the
     directory that does. With `submodules` those that are checked out belong to it. Raises
-    FileNotFoundError with the name of a path that is not there.
+    FileNotFoundError with the name of a path that is not there, and `NotPossible` for a
+    repository without a working tree.
     """
     try:
         os.getcwd()
@@ -258,6 +285,8 @@ def locate(
     if root is None:
         alone = len(real) == 1 and os.path.isdir(around) and real[0] == around
         root = around if alone or _relative(around, start) is None else start
+        if is_bare(root):
+            raise NotPossible("bare repository: it has no files", "check a clone of it", 2)
     files: list[str] = []
     directories: list[str] = []
     for path in real:
@@ -300,12 +329,16 @@ def walk(
     Used where there is no git. With `gitignore` the files of that name are honoured.
     Directories that cannot be listed are put into `refused`.
     """
-    specs = _gitignores_above(root, directory) if gitignore else ()
-    yield from _walk(root, directory, specs, gitignore, [] if refused is None else refused)
+    lists = _gitignores_above(root, directory) if gitignore else ()
+    yield from _walk(root, directory, lists, gitignore, [] if refused is None else refused)
 
 
 def _walk(
-    root: str, directory: str, specs: tuple[Any, ...], gitignore: bool, refused: list[Trouble]
+    root: str,
+    directory: str,
+    lists: tuple[tuple[str, Patterns], ...],
+    gitignore: bool,
+    refused: list[Trouble],
 ) -> Iterator[str]:
     try:
         with os.scandir(os.path.join(root, directory)) as entries:
@@ -315,58 +348,46 @@ def _walk(
         return
     prefix = f"{directory}/" if directory else ""
     if gitignore and any(entry.name == ".gitignore" for entry in found):
-        specs = (*specs, (prefix, _gitignore(root, prefix + ".gitignore")))
+        lists = (*lists, (prefix, _gitignore(root, prefix + ".gitignore")))
     for entry in found:
         path = prefix + entry.name
         is_directory = entry.is_dir(follow_symlinks=False)
-        if specs and _ignored(path + "/" if is_directory else path, specs):
+        if lists and _ignored(path, is_directory, lists):
             continue
         if not is_directory:
             yield path
         elif entry.name not in SKIPPED_DIRECTORIES:
-            yield from _walk(root, path, specs, gitignore, refused)
+            yield from _walk(root, path, lists, gitignore, refused)
 
 
 def _refusal(directory: str, why: str) -> Trouble:
     return Trouble("unreadable", Location(directory or "."), f"the directory is not listed: {why}")
 
 
-def _gitignores_above(root: str, directory: str) -> tuple[Any, ...]:
-    specs = []
+def _gitignores_above(root: str, directory: str) -> tuple[tuple[str, Patterns], ...]:
+    found = []
     prefix = ""
     for name in directory.split("/") if directory else ():
         if os.path.isfile(os.path.join(root, prefix, ".gitignore")):
-            specs.append((prefix, _gitignore(root, prefix + ".gitignore")))
+            found.append((prefix, _gitignore(root, prefix + ".gitignore")))
         prefix += name + "/"
-    return tuple(specs)
+    return tuple(found)
 
 
-def _gitignore(root: str, path: str) -> Any:
-    from pathspec import GitIgnoreSpec
-
+def _gitignore(root: str, path: str) -> Patterns:
     try:
-        with open(os.path.join(root, path), encoding="utf-8", errors="replace") as lines:
-            return GitIgnoreSpec.from_lines(filter(_is_quick, islice(lines, 10_000)))
+        with open(os.path.join(root, path), encoding="utf-8-sig", errors="surrogateescape") as file:
+            return Patterns(file)
     except OSError:
-        return GitIgnoreSpec.from_lines(())
+        return Patterns(())
 
 
-def _is_quick(pattern: str) -> bool:
-    """Whether a pattern is matched in bounded time: each star in a row multiplies it.
-
-    One that is not ignores nothing, so that more is looked at rather than less.
-    """
-    segments = pattern.rstrip().split("/")
-    stars = [re.sub(r"\*+", "*", segment).count("*") for segment in segments]
-    return max(stars) <= 3 and segments.count("**") <= 3
-
-
-def _ignored(path: str, specs: tuple[Any, ...]) -> bool:
+def _ignored(path: str, directory: bool, lists: Iterable[tuple[str, Patterns]]) -> bool:
     verdict = False
-    for prefix, spec in specs:
-        include = spec.check_file(path[len(prefix) :]).include
-        if include is not None:
-            verdict = include
+    for prefix, patterns in lists:
+        found = patterns.verdict(path[len(prefix) :], directory=directory)
+        if found is not None:
+            verdict = found
     return verdict
 
 

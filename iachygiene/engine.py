@@ -8,11 +8,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iachygiene.discover import Discovered, Focus, Listing, discover, is_touched, units_around
 from iachygiene.files import Stored, Tree
-from iachygiene.judge import Rules, Verdict, empty_verdict, judge, judge_late, report_trouble
+from iachygiene.interrupt import Interrupted, NotPossible
+from iachygiene.judge import (
+    INTERRUPTED,
+    MAX_TOTAL,
+    Rules,
+    Verdict,
+    empty_verdict,
+    judge,
+    judge_late,
+    report_trouble,
+)
 from iachygiene.linking import elsewhere, links_of, too_many
 from iachygiene.model import Job, Result, SourceFile, Span, Unchecked
 from iachygiene.progress import Progress
-from iachygiene.settle import Settled, settle, sources_of, unjudged_files
+from iachygiene.settle import Settled, count_kinds, settle, sources_of, unjudged_files
 
 if TYPE_CHECKING:
     from iachygiene.baseline import Baseline, Matched
@@ -32,7 +42,8 @@ class Options(NamedTuple):
     have to touch, by path, None for any. `deleted` are files that are gone: what was judged
     with them is in focus. `stored` and `closed` are those of the tree.
     `cache` holds verdicts of earlier runs, None for none. `timeout` in seconds
-    bounds the judging, 0 for no bound: what is not done by then is not checked.
+    bounds the judging, 0 for no bound: what is not done by then is not checked. `max_memory`
+    is the address space of a worker process in bytes, 0 for the usual; with it there is one.
     """
 
     focus: Focus = Focus()
@@ -55,6 +66,7 @@ class Options(NamedTuple):
     closed: bool = False
     cache: Cache | None = None
     timeout: float = 0
+    max_memory: int = 0
 
 
 class Scan(NamedTuple):
@@ -95,22 +107,25 @@ def run(
     options: Options,
     progress: Progress | None = None,
 ) -> Scan:
-    """The whole pipeline over one root."""
+    """The whole pipeline over one root; raises `Interrupted`, with what was found until then."""
     from iachygiene.programs import REPLACED_RULES, Programs
     from iachygiene.rendered import charts_around
 
     progress = progress or Progress()
     started = perf_counter()
     tree = tree_of(root, listing, config, options)
+    if listing.beyond:
+        options = options._replace(focus=options.focus._replace(without=listing.beyond))
     rules = Rules(config, linking=config.wants_language("project"))
+    rules.max_memory = options.max_memory
     cache = options.cache
-    if options.fix or options.stored is not None:
+    if options.fix or tree.stored is not None:
         cache = None  # a run that fixes has to see every file itself
     if cache:
         cache.begin(tree)
     programs = Programs(tree, config, options, cache)
     crew = None
-    if options.focus == Focus() and not options.kinds and options.workers != 1:
+    if options.focus.is_whole and not options.kinds and options.workers != 1:
         from iachygiene.worker import crew_for
 
         crew = crew_for(tree, rules, listing.paths, options.workers, cache)
@@ -121,20 +136,32 @@ def run(
         rules.linking, links = links_of(found.jobs, listing.paths, images)
     around = units_around(options.deleted, found.jobs)
     around |= charts_around(options.focus.files | options.deleted, found.jobs)
-    if around and options.focus != Focus():
+    if around and not options.focus.is_whole:
         wider = options.focus._replace(files=options.focus.files | around)
         options = options._replace(focus=wider)
     touched = [job for job in found.jobs if is_touched(job, options.focus)]
     listed_at = perf_counter()
-    programs.start(touched)
-    progress.say("checking", len(touched))
     if options.timeout:
         rules.deadline = started + options.timeout
-    verdicts = _known_or_judged(touched, tree, rules, options.workers, progress, cache, crew)
-    linked = _facts_elsewhere(found.jobs, touched, links, tree, rules, cache)
+    try:
+        programs.start(touched)
+        progress.say("checking", len(touched))
+        verdicts = _known_or_judged(touched, tree, rules, options.workers, progress, cache, crew)
+    except Interrupted as stop:
+        rules.stopped = stop
+        verdicts = [judge_late(job, rules) for job in touched]
+    if rules.found > MAX_TOTAL:
+        raise NotPossible(f"over {MAX_TOTAL:,} findings", "--select fewer rules", 4)
     whole = _judge_tree(found, listing, tree, rules, options)
-    progress.say(f"waiting for {programs.at_work or 'programs'}")
-    said = programs.finish(rules)
+    linked: list[Verdict] = []
+    said = empty_verdict()
+    try:
+        if rules.stopped is None:
+            linked = _facts_elsewhere(found.jobs, touched, links, tree, rules, cache)
+            progress.say(f"waiting for {programs.at_work or 'programs'}")
+            said = programs.finish(rules)
+    except Interrupted as stop:
+        rules.stopped = stop
     judged_at = perf_counter()
 
     def settled() -> Settled:
@@ -159,6 +186,9 @@ def run(
         return settled().result
 
     result, matched = settled()
+    if rules.stopped is not None:
+        sources = sources_of(result.findings, result.muted, tree)
+        raise _with_findings(rules.stopped, Scan(result, sources, tree), touched, verdicts)
     if cache:
         cache.write(found.jobs if links is None else [*found.jobs, links])
     if options.fix:
@@ -180,15 +210,39 @@ def run(
     return Scan(result, sources_of(result.findings, result.muted, tree), tree, matched)
 
 
+def _with_findings(
+    stop: Interrupted, scan: Scan, jobs: Sequence[Job], verdicts: Sequence[Verdict]
+) -> Interrupted:
+    """The interruption with what was found before it."""
+    left = {one.what for verdict in verdicts for one in verdict.unchecked if one.why == INTERRUPTED}
+    paths = {path for job in jobs for path in job.paths}
+    stop.judged, stop.total = len(paths - left), len(paths)
+    kinds = {path: kind for path, kind in scan.result.kinds.items() if path not in left}
+    result = scan.result._replace(
+        unchecked=[one for one in scan.result.unchecked if one.why != INTERRUPTED],
+        tools=[],
+        exit_code=stop.code,
+        kinds=kinds,
+        counts=count_kinds(kinds.values()),
+    )
+    stop.scan = scan._replace(result=result)
+    return stop
+
+
 def tree_of(root: str, listing: Listing, config: Config, options: Options) -> Tree:
     """The tree of a scan."""
     listed = frozenset(listing.paths)
+    held = options.stored
+    if listing.beyond:
+        from iachygiene.stored import with_index
+
+        held = with_index(root, listing.beyond, held)
     return Tree(
         root,
         listed=listed,
         explicit=options.explicit,
         max_size=config.max_file_size,
-        stored=options.stored,
+        stored=held,
         closed=options.closed,
     )
 
@@ -225,18 +279,16 @@ def judge_all(
 
     `crew` are some that have started already.
     """
-    from iachygiene.worker import Crew, worthwhile
+    from iachygiene.worker import Crew, judge_here, worthwhile
 
     count = worthwhile(jobs, tree, workers)
-    if count > 1:
+    if count > 1 or (rules.max_memory and jobs):
         return (crew or Crew(tree, rules, count)).judge(jobs, progress)
     if crew:
         crew.dismiss()
     verdicts = []
     for job in jobs:
-        late = rules.is_late
-        judged = judge_late(job) if late else judge(job, tree, rules, timeout=rules.unit_timeout)
-        verdicts.append(judged)
+        verdicts.append(judge_here(job, tree, rules))
         progress.done += 1
     return verdicts
 
@@ -301,7 +353,7 @@ def _judge_tree(
     for trouble in (*listing.refused, *found.troubles):
         if options.focus.holds(trouble.location.path):
             report_trouble(trouble, tree, rules, verdict)
-    whole = options.focus == Focus()
+    whole = options.focus.is_whole
     verdict.unchecked.extend(
         note for note in listing.notes if whole or note.what in options.focus.files
     )

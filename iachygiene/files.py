@@ -152,6 +152,8 @@ class Tree:
         if self.closed:
             return not path or bool(self.listdir(path))
         found = os.path.isdir(self.absolute(path))
+        if not found and self.stored is not None:
+            found = bool(self.stored.listdir(path))
         if self.trace is not None:
             self.trace.answers["is_directory", path] = found
         return found
@@ -167,6 +169,8 @@ class Tree:
                     known = sorted((entry.name, _type_of(entry)) for entry in entries)
             except OSError:
                 known = []
+            if self.stored is not None:
+                known = sorted({**dict(self.stored.listdir(directory)), **dict(known)}.items())
             self._listings[directory] = known
         if self.trace is not None and directory not in self.trace.listings:
             self.trace.listings[directory] = listing_digest(known)

@@ -190,6 +190,13 @@ def toplevel(path: str) -> str | None:
     return None
 
 
+def is_bare(directory: str) -> bool:
+    """Whether a directory is a repository itself and no working tree."""
+    return os.path.isfile(os.path.join(directory, "HEAD")) and all(
+        os.path.isdir(os.path.join(directory, name)) for name in ("objects", "refs")
+    )
+
+
 def _git_directory(top: str) -> str | None:
     """The repository that belongs to a working tree with this top directory."""
     entry = os.path.join(top, ".git")

@@ -26,10 +26,15 @@ from iachygiene.trace import Trace
 if TYPE_CHECKING:
     from iachygiene.config import Config
     from iachygiene.files import Tree
+    from iachygiene.interrupt import Interrupted
     from iachygiene.parse.project import Fact
 
 MAX_FINDINGS = 500
 """Findings of one rule in one file; more are one finding that counts the rest."""
+MAX_TOTAL = 1_000_000
+"""Findings of a run, which are all in memory until its end."""
+INTERRUPTED = "interrupted"
+"""Why a file was not checked that a signal left no time for."""
 _NOT_JUDGED = {"outside": "link", "lfs": "lfs", "unfetched": "unfetched"}
 """The troubles that are no defect of a file, and the words for why it is not checked."""
 
@@ -61,18 +66,24 @@ class Rules:
 
     `linking` says whether anything can link files of several languages: only then do the
     units yield their facts. `deadline` is when the run has to end, by `perf_counter`, 0 for
-    never.
+    never; `stopped` is the signal that ended it before that. `found` counts the findings.
+    `max_memory` is the address space of a worker in bytes, 0 for the usual.
     """
 
     def __init__(self, config: Config, *, linking: bool = True) -> None:
         self.config = config
         self.linking = linking
         self.deadline = 0.0
+        self.max_memory = 0
+        self.found = 0
+        self.stopped: Interrupted | None = None
         self._tables: dict[str, dict[type, list[Rule]]] = {}
 
     @property
     def is_late(self) -> bool:
-        """Whether the time of the whole run is up."""
+        """Whether the run is to judge nothing more: a signal, too many findings, or its time."""
+        if self.stopped is not None or self.found > MAX_TOTAL:
+            return True
         return bool(self.deadline) and perf_counter() > self.deadline
 
     @property
@@ -101,7 +112,8 @@ def judge(
     """Load the units of a job and run the rules on them.
 
     With `facts_only` no rule runs. `timeout` in seconds bounds the whole job where the
-    system has timers; what takes longer is a finding at its first file.
+    system has timers; what takes longer is a finding at its first file. Raises MemoryError
+    where there is not enough of it.
     """
     verdict = empty_verdict()
     if tree.tracing:
@@ -116,6 +128,9 @@ def judge(
         report_unfinished(
             job, f"judging took over {time_limit(job, timeout):g} s", tree, rules, verdict
         )
+    except MemoryError:
+        tree.trace = None
+        raise
     except Exception as error:
         verdict.crashes.append(_crash(f"parse.{job.kind}", job.paths[0], error))
     if tree.trace is not None:
@@ -125,12 +140,13 @@ def judge(
     return verdict
 
 
-def judge_late(job: Job) -> Verdict:
+def judge_late(job: Job, rules: Rules) -> Verdict:
     """The verdict of a job that the run has no time left for."""
     verdict = empty_verdict()
-    verdict.unchecked.extend(
-        Unchecked(path, "timeout", "the time of the run was up") for path in job.paths
-    )
+    why = ("timeout", "the time of the run was up")
+    if rules.stopped is not None:
+        why = (INTERRUPTED, "the run was interrupted")
+    verdict.unchecked.extend(Unchecked(path, *why) for path in job.paths)
     return verdict
 
 
@@ -180,7 +196,7 @@ def run_rule(rule: Rule, unit: object, path: str, config: Config, verdict: Verdi
             for finding in rule.check(unit, **options)
             if config.enabled(rule, finding.location.path)
         )
-    except _TookTooLong:
+    except (_TookTooLong, MemoryError):
         raise
     except Exception as error:
         verdict.crashes.append(_crash(rule.code, path, error))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from iachygiene import __version__
 from iachygiene.discover import KINDS
+from iachygiene.interrupt import wait_for
 from iachygiene.judge import Rules, Verdict, empty_verdict, report_trouble, run_rule
 from iachygiene.model import Job, ToolStatus, Trouble, Unchecked
 from iachygiene.rendered import RENDERERS, Rendering
@@ -143,7 +144,7 @@ class Programs:
         """Wait for the programs and judge what they said."""
         verdict = empty_verdict()
         for thread in self._threads:
-            thread.join()
+            wait_for(thread)
         told = any(not isinstance(unit, Trouble | Unchecked | ToolStatus) for unit in self._said)
         tables = [rules.of(kind) for kind in ("terraform", "dockerfile")] if told else []
         for unit in self._said:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from iachygiene.interrupt import wait_for
 from iachygiene.judge import Rules, Verdict, empty_verdict, run_rule
 from iachygiene.model import (
     WHOLE_FILE,
@@ -117,7 +118,7 @@ class Rendering:
         """Wait for the programs, judge what they made, and say how they ended."""
         statuses: list[ToolStatus] = []
         if self._thread is not None:
-            self._thread.join()
+            wait_for(self._thread)
         for unit in self._said:
             if isinstance(unit, ToolStatus):
                 statuses.append(unit)

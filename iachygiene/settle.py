@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from iachygiene.discover import Discovered, Focus, beside
+from iachygiene.discover import Discovered, beside
 from iachygiene.judge import Rules, Verdict, empty_verdict, run_rule
 from iachygiene.model import (
     Broken,
@@ -61,8 +61,9 @@ def settle(
     jobs that could not be judged in full.
     """
     config = rules.config
-    templates = _templates(found, tree, programs.rendered)
-    project = _judge_project([*verdicts, *linked], rules, templates, cache)
+    # What one file says of another counts only when all of them were seen.
+    seen = [*verdicts, *linked] if rules.stopped is None else []
+    project = _judge_project(seen, rules, _templates(found, tree, programs.rendered), cache)
     findings = [finding for verdict in (*verdicts, project) for finding in verdict.findings]
     if any(one.rule == "K8S101" for one in findings):
         from iachygiene.bumped import with_updates
@@ -93,8 +94,8 @@ def settle(
                 text_of=lambda path: texts[path].shown_text if path in texts else "",
             )
             muted += by_comment
-            ran = programs.ran and not tree.overlay
-            linking = not options.kinds
+            ran = programs.ran and not tree.overlay and rules.stopped is None
+            linking = not options.kinds and rules.stopped is None
             for suppression in suppressions:
                 if suppression.location.path not in texts:
                     continue  # it has vanished since
@@ -121,7 +122,7 @@ def settle(
         unchecked=unchecked,
         tools=programs.statuses(formatted, {one.rule for one in kept}),
         crashes=sorted(crashes),
-        counts=_counts(kinds),
+        counts=count_kinds(kinds.values()),
         config=config.file,
         config_digest="",
         exit_code=0,
@@ -171,7 +172,8 @@ def _match(
 
     files = sources_of(findings, muted, tree)
     matched = match(baseline, findings, muted, files, tree.exists)
-    whole = options.focus == Focus() and not options.kinds and not rules.config.is_narrowed
+    whole = options.focus.is_whole and not options.kinds and not rules.config.is_narrowed
+    whole = whole and rules.stopped is None
     if not whole or not matched.stale or not baseline.path:
         return matched
     verdict = empty_verdict()
@@ -367,8 +369,9 @@ def _order(finding: Finding) -> tuple[Any, ...]:
     return (finding.location.path, finding.location.span, finding.rule, finding.message)
 
 
-def _counts(kinds: Mapping[str, str]) -> dict[str, int]:
+def count_kinds(kinds: Iterable[str]) -> dict[str, int]:
+    """How many files there are of each kind, by name."""
     counts: dict[str, int] = {}
-    for kind in kinds.values():
+    for kind in kinds:
         counts[kind] = counts.get(kind, 0) + 1
     return dict(sorted(counts.items()))

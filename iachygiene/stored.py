@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from iachygiene.discover import kind_by_name
+from iachygiene.files import Stored as Held
 from iachygiene.git import LISTING_LIMIT, Refusal, ask, refusal_of, start
 
 
@@ -63,10 +65,44 @@ class Stored:
                 while path:
                     path, _, name = path.rpartition("/")
                     names = self._directories.setdefault(path, {})
-                    if names.setdefault(name, kind) == "dir" and kind == "dir":
+                    if name in names:
                         break
+                    names[name] = kind
                     kind = "dir"
         return sorted(self._directories.get(directory, {}).items())
+
+
+class Layers:
+    """Files of one store above those of another."""
+
+    def __init__(self, above: Held, below: Held) -> None:
+        self._layers = (above, below)
+
+    def __contains__(self, path: object) -> bool:
+        return any(path in layer for layer in self._layers)
+
+    def read(self, path: str) -> bytes | None:
+        """The bytes of a file, None where git does not have them here."""
+        return next(layer for layer in self._layers if path in layer).read(path)
+
+    def listdir(self, directory: str) -> list[tuple[str, str]]:
+        """Names and types ("file", "dir") in a directory, sorted."""
+        above, below = self._layers
+        return sorted({**dict(below.listdir(directory)), **dict(above.listdir(directory))}.items())
+
+
+def with_index(root: str, paths: Iterable[str], above: Held | None) -> Held | None:
+    """Files of the index, below others that may be held already.
+
+    What discovery and parsers will read is fetched at once.
+    """
+    answer = index_of(root)
+    if isinstance(answer, Refusal):
+        return above
+    blobs, _ = answer
+    found = Stored(root, {path: blobs[path] for path in paths if path in blobs})
+    found.fetch(path for path in found.blobs if kind_by_name(path))
+    return found if above is None else Layers(above, found)
 
 
 def _read_batch(output: bytes) -> dict[str, bytes | None]:

@@ -8,7 +8,8 @@ terminal, a time limit and a process group of its own, which ends with it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ STDERR_LIMIT = 1024 * 1024
 """Bytes kept of what a program says on stderr."""
 GRACE = 3.0
 """Seconds between TERM and KILL for a program that is over its time."""
+PIECE = 0.2
+"""Seconds that a wait goes on before it looks whether a signal came."""
 VERSION_TIMEOUT = 20.0
 """Seconds that a program may take to say its version."""
 
@@ -148,6 +151,7 @@ class Running:
 
 _ALIVE: set[Popen[bytes]] = set()
 _ENDING: list[bool] = []
+_SCRATCH: set[str] = set()
 
 
 def stop_all() -> None:
@@ -156,10 +160,46 @@ def stop_all() -> None:
         _signal_group(process, "SIGKILL")
 
 
+def end(turns: int = 50) -> None:
+    """Kill all programs, let none be started after them, and remove what they worked in.
+
+    That takes a tenth of a second, at most `turns` times 20 ms.
+    """
+    from shutil import rmtree
+    from time import sleep
+
+    _ENDING.append(True)
+    # A thread may just be starting one, or still be writing into its directory.
+    for turn in range(turns):
+        stop_all()
+        for directory in list(_SCRATCH):
+            rmtree(directory, ignore_errors=True)
+        if turn >= 5 and not any(map(os.path.lexists, _SCRATCH)):
+            return
+        sleep(0.02)
+
+
 def _stop_at_exit() -> None:
     # Threads that wait for a program go on a little: they must not start the next one.
     _ENDING.append(True)
     stop_all()
+
+
+@contextmanager
+def scratch() -> Iterator[str]:
+    """A temporary directory for a program; it is gone afterwards, also when a signal comes."""
+    from shutil import rmtree
+    from tempfile import mkdtemp
+
+    if _ENDING:
+        raise OSError("the run is over")
+    directory = mkdtemp(prefix="iachygiene-")
+    _SCRATCH.add(directory)
+    try:
+        yield directory
+    finally:
+        rmtree(directory, ignore_errors=True)
+        _SCRATCH.discard(directory)
 
 
 def _popen(
@@ -208,6 +248,7 @@ def _keep(pipe: IO[bytes], kept: list[bytes], limit: int) -> None:
 def _has_ended(process: Popen[bytes], seconds: float) -> bool:
     """Whether a process ends within some seconds; it is not reaped where that can be told."""
     import select
+    from time import monotonic
 
     try:
         descriptor = os.pidfd_open(process.pid)
@@ -222,7 +263,12 @@ def _has_ended(process: Popen[bytes], seconds: float) -> bool:
     try:
         poll = select.poll()
         poll.register(descriptor, select.POLLIN)
-        return bool(poll.poll(max(seconds, 0) * 1000))
+        deadline = monotonic() + seconds
+        # In pieces: a signal that another thread got does not wake this one.
+        while (left := deadline - monotonic()) > PIECE:
+            if poll.poll(PIECE * 1000):
+                return True
+        return bool(poll.poll(max(left, 0) * 1000))
     finally:
         os.close(descriptor)
 
@@ -244,9 +290,18 @@ def start_own_module(name: str) -> Popen[bytes]:
     import sys
     from subprocess import DEVNULL, PIPE, Popen
 
+    if _ENDING:
+        raise OSError("the run is over")
     # -I: nothing from the working directory or the environment is imported.
     command = [sys.executable, "-I", "-m", name]
-    return Popen(command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, start_new_session=True)
+    process = Popen(command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, start_new_session=True)
+    _ALIVE.add(process)
+    return process
+
+
+def forget(process: Popen[bytes]) -> None:
+    """A process of ours has ended."""
+    _ALIVE.discard(process)
 
 
 def environment(path: Sequence[str], variables: Mapping[str, str]) -> dict[str, str]:

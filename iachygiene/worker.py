@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from iachygiene.discover import kind_by_name
 from iachygiene.files import Tree
+from iachygiene.interrupt import Interrupted, wait_for
 from iachygiene.judge import (
     Rules,
     Verdict,
@@ -43,6 +44,10 @@ if TYPE_CHECKING:
 
 GRACE = 5.0
 """Seconds that a worker gets beyond the time limit of a job before it is killed."""
+MAX_MEMORY = 1 << 30
+"""Bytes of address space that a worker may have unless more is asked for."""
+_OUT_OF_MEMORY = 77
+"""The exit code of a worker that has no memory left."""
 WORTHWHILE = 1_500_000
 """Bytes of work above which a second process pays, measured at about 0.25 s of one."""
 
@@ -121,12 +126,13 @@ class Crew:
         for batch in _batches(order, weights):
             self._waiting.put(batch)
         self.dismiss()
-        for thread in self._threads:
-            thread.join()
-        rules = self._rules
-        timeout = rules.config.unit_timeout
+        try:
+            for thread in self._threads:
+                wait_for(thread)
+        except Interrupted as stop:
+            self._rules.stopped = stop
         return [
-            verdict or judge(job, self._tree, rules, timeout=timeout)
+            verdict or judge_here(job, self._tree, self._rules)
             for verdict, job in zip(self._verdicts, jobs, strict=True)
         ]
 
@@ -143,14 +149,30 @@ class Crew:
                 for index in batch:
                     job = self._jobs[index]
                     if rules.is_late:
-                        self._verdicts[index] = judge_late(job)
+                        self._verdicts[index] = judge_late(job, rules)
                         continue
-                    worker, self._verdicts[index] = _asked_twice(worker, job, tree, rules)
+                    worker, verdict = _asked_twice(worker, job, tree, rules)
+                    self._verdicts[index] = verdict
+                    rules.found += len(verdict.findings)
                     if self._progress:
                         self._progress.done += 1
             worker.stop()
         except (OSError, RuntimeError, MemoryError):
             return  # no process to be had: what is left is judged in this one
+
+
+def judge_here(job: Job, tree: Tree, rules: Rules) -> Verdict:
+    """The verdict of a job in this process; a signal ends it and all that come after it."""
+    if not rules.is_late:
+        try:
+            verdict = judge(job, tree, rules, timeout=rules.unit_timeout)
+            rules.found += len(verdict.findings)
+            return verdict
+        except Interrupted as stop:
+            rules.stopped = stop
+        except MemoryError:
+            return _lost(job, tree, rules, "out of memory")
+    return judge_late(job, rules)
 
 
 def _asked_twice(worker: _Worker, job: Job, tree: Tree, rules: Rules) -> tuple[_Worker, Verdict]:
@@ -162,6 +184,8 @@ def _asked_twice(worker: _Worker, job: Job, tree: Tree, rules: Rules) -> tuple[_
         answer = worker.ask(job, linking=rules.linking)
         if answer is not None:
             return worker, answer
+        if rules.stopped is not None:
+            return worker, judge_late(job, rules)
         why = worker.why
         worker = _Worker(tree, rules)
     return worker, _lost(job, tree, rules, why)
@@ -201,6 +225,7 @@ class _Worker:
                 "kinds": list(kinds),
                 "started": tree.started,
                 "tracing": tree.tracing,
+                "memory": rules.max_memory or MAX_MEMORY,
             }
         )
 
@@ -221,8 +246,10 @@ class _Worker:
             killer.cancel()
         if answer.endswith(b"\n"):
             return decoded(b"[" + answer + b"]")[0]
-        code = self.process.wait()
+        code = self._end()
         self.why = f"signal {-code}" if code < 0 else f"exit code {code}"
+        if code == _OUT_OF_MEMORY:
+            self.why = "out of memory"
         return None
 
     def stop(self) -> None:
@@ -230,7 +257,14 @@ class _Worker:
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe:
                 pipe.close()
-        self.process.wait()
+        self._end()
+
+    def _end(self) -> int:
+        from iachygiene.tools import forget
+
+        code = self.process.wait()
+        forget(self.process)
+        return code
 
     def _send(self, value: Any) -> None:
         import json
@@ -329,6 +363,7 @@ def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
         max_size=first["max_size"],
     )
     tree.started, tree.tracing = first["started"], first["tracing"]
+    _limit_memory(first["memory"])
     config = Config.restore(first["config"])
     rules = Rules(config)
     for kind in first["kinds"]:
@@ -342,10 +377,24 @@ def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
         answers.flush()
 
 
+def _limit_memory(limit: int) -> None:
+    """Bound the address space of this process, where the system can."""
+    try:
+        import resource
+    except ImportError:
+        return
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    if hard == resource.RLIM_INFINITY or limit < hard:
+        resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+
+
 if __name__ == "__main__":
     import atexit
     import gc
 
     gc.disable()
     atexit.register(gc.freeze)
-    serve(sys.stdin.buffer, sys.stdout.buffer)
+    try:
+        serve(sys.stdin.buffer, sys.stdout.buffer)
+    except MemoryError:
+        os._exit(_OUT_OF_MEMORY)

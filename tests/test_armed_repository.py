@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-MODULES = ("click.py", "yaml.py", "hcl2.py", "git.py", "pathspec.py", "signal.py")
+MODULES = ("click.py", "yaml.py", "hcl2.py", "git.py", "jinja2.py", "signal.py")
 
 
 @pytest.fixture

@@ -40,7 +40,8 @@ def test_version_imports_no_parser_and_no_rule(tmp_path: Path) -> None:
     )
     version, modules = done.stdout.splitlines()
     assert version.startswith("iachygiene ")
-    assert modules.split() == ["iachygiene", "iachygiene.cli", "iachygiene.commands"]
+    wanted = ("", ".cli", ".commands", ".interrupt")
+    assert modules.split() == [f"iachygiene{name}" for name in wanted]
 
 
 def test_no_arguments_print_the_help(tmp_path: Path) -> None:

@@ -7,10 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -180,31 +176,3 @@ def test_misbehaving_shellcheck_is_a_status(
     assert status_of(said, "shellcheck")["status"] == status
     scanner.write(NEIGHBOUR, GOOD)
     assert scanner.scan(*words).code == code
-
-
-@pytest.mark.parametrize(("number", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
-def test_signal_ends_the_run_with_its_code_and_its_programs(
-    number: str, code: int, scanner: Scanner, programs: Path
-) -> None:
-    shutil.copy(STANDINS / "hanging", programs / "terraform")
-    scanner.write("main.tf", UNFORMATTED)
-    command = [sys.executable, "-I", "-m", "iachygiene", "scan", "--report", "sarif=out.sarif"]
-    scan = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL
-    )
-    started = Path(os.environ["HOME"]) / "started"
-    deadline = time.monotonic() + 30
-    while not (started.exists() and started.read_text().endswith("\n")):
-        assert time.monotonic() < deadline
-        assert scan.poll() is None, scan.communicate()
-        time.sleep(0.02)
-    scan.send_signal(signal.Signals[number])
-    out, err = scan.communicate(timeout=30)
-    assert (scan.returncode, out) == (code, "")
-    assert "Traceback" not in err
-    process = Path("/proc", started.read_text().split()[0], "stat")
-    while process.exists() and process.read_text().split(") ")[1][0] not in "ZX":
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    assert not Path("out.sarif").exists()
-    assert Path("main.tf").read_text() == UNFORMATTED

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, NoReturn
 import click
 
 from iachygiene import __version__
+from iachygiene.interrupt import NotPossible
 
 
 class Common(NamedTuple):
@@ -137,13 +138,13 @@ def run(arguments: Sequence[str]) -> int:
         called = [word for word in arguments if f"{word.replace('-', '_')}.py" in known]
         click.echo(told(error, " ".join(["iachygiene", *called[:1]])), err=True)
         return 2
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt) as stop:
         click.echo("error: interrupted", err=True)
-        _leave(130)
-    except SystemExit as left:  # a signal, see `cli.begin`
-        if left.code in (129, 143):
-            _leave(left.code)
-        raise
+        leave(getattr(stop, "code", 130))
+    except MemoryError:
+        click.echo("error: out of memory", err=True)
+        click.echo("hint: check fewer files at once, or raise the limit of the process", err=True)
+        return 4
     except BrokenPipeError:
         _forget_stdout()
         return 141
@@ -152,21 +153,19 @@ def run(arguments: Sequence[str]) -> int:
         reason = (error.strerror or str(error)).lower()
         click.echo(f"error: {reason}", err=True)
         return 4
+    except NotPossible as reason:
+        why, hint, code = reason.args
+        click.echo(f"error: {why}\nhint: {hint}", err=True)
+        return int(code)
     except Exception as error:  # the last resort: one line instead of a traceback
         return _internal_error(error, "-v" in arguments or "--verbose" in arguments)
 
 
-def _leave(code: int) -> NoReturn:
+def leave(code: int) -> NoReturn:
     """End the process now: programs are stopped, and no thread can hold the end up."""
-    import atexit
-    from time import sleep
+    from iachygiene.tools import end
 
-    from iachygiene.tools import stop_all
-
-    atexit._run_exitfuncs()
-    for _ in range(5):
-        sleep(0.02)  # for a program that a thread was just starting
-        stop_all()
+    end()
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from iachygiene import output
-from iachygiene.commands import Common, common_of, common_options
+from iachygiene.commands import Common, common_of, common_options, leave
+from iachygiene.interrupt import Interrupted
 from iachygiene.keys import FORMATS, KUBERNETES_VERSIONS, LEVELS, TOOLS
 from iachygiene.rule import LANGUAGES
 
@@ -47,6 +48,18 @@ def _date(_context: click.Context, _option: click.Parameter, value: str) -> str:
         except ValueError:
             raise click.UsageError(f"--today {value}: expected a date like 2027-01-31") from None
     return value
+
+
+def _size(_context: click.Context, _option: click.Parameter, value: str | None) -> int:
+    if value is None:
+        return 0
+    from iachygiene.keys import size
+
+    number = value.rstrip(" BGKMik")
+    found = size(f"{number} {value[len(number) :].strip() or 'B'}")
+    if found is None:
+        raise click.UsageError(f"--max-memory {value}: expected a size such as 512MiB")
+    return found
 
 
 def _rule_options(command: Any) -> Any:
@@ -163,6 +176,12 @@ def _rule_options(command: Any) -> Any:
     metavar="SECONDS",
     help="For the whole run; what is not done by then is not checked.",
 )
+@click.option(
+    "--max-memory",
+    metavar="SIZE",
+    callback=_size,
+    help="Address space of a worker process, like 512MiB; 1GiB unless said.",
+)
 @click.option("--no-cache", is_flag=True, help="Judge everything anew, and remember nothing.")
 @click.option(
     "--cache-dir",
@@ -242,6 +261,11 @@ def _scan(paths: Sequence[str], given: Mapping[str, Any], common: Common) -> int
     progress = Progress(sys.stderr if _shows_progress(given, common) else None)
     try:
         scan = run(place.root, listing, config, options, progress)
+    except Interrupted as stop:
+        progress.end()
+        if stop.scan is not None:
+            _leave_early(stop, stop.scan, given, common)
+        raise
     finally:
         progress.end()
 
@@ -250,6 +274,22 @@ def _scan(paths: Sequence[str], given: Mapping[str, Any], common: Common) -> int
         return run(place.root, listing, config, after)
 
     return _finish(scan, again, place, base, config, given, common)
+
+
+def _leave_early(
+    stop: Interrupted, scan: Scan, given: Mapping[str, Any], common: Common
+) -> NoReturn:
+    """Tell people what was found until a signal came; no report looks as if it were whole."""
+    from iachygiene.report.options import ReportOptions
+
+    form = given["format_"] or "text"
+    readable = form in ("text", "concise")
+    if not common.quiet > 1:
+        options = ReportOptions.of(given, common, sys.stdout if readable else sys.stderr)
+        text = "".join(output.render(form if readable else "text", scan.result, scan, options))
+        click.echo(text, nl=False, err=not readable)
+    click.echo(f"interrupted after {stop.judged} of {stop.total} files", err=True)
+    leave(stop.code)
 
 
 def _scan_stdin(paths: Sequence[str], given: Mapping[str, Any], common: Common) -> int:
@@ -368,7 +408,7 @@ def _show_files(root: str, listing: Listing, config: Config, options: Options) -
 
     tree = tree_of(root, listing, config, options)
     for path, kind in survey(tree, listing, config, options).kinds.items():
-        if options.focus.holds(path):
+        if options.focus.holds(path) and path not in listing.beyond:
             click.echo(f"{kind:<12}{clean(path)}")
     return 0
 
@@ -483,6 +523,7 @@ def _options(place: Place, config: Config, given: Mapping[str, Any]) -> Options:
         strict=given["strict"],
         today=given["today"],
         timeout=given["timeout"] or 0,
+        max_memory=given["max_memory"],
     )
 
 

@@ -9,7 +9,7 @@ import click
 from iachygiene import __version__
 from iachygiene.commands import Common
 
-DEPENDENCIES = ("click", "GitPython", "pathspec", "python-hcl2", "PyYAML")
+DEPENDENCIES = ("click", "GitPython", "python-hcl2", "PyYAML")
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

@@ -345,9 +345,19 @@ def _explain(tokens: Tokens, run: Run, index: int) -> HclError:
     kind, text = tokens.kinds[index], tokens.texts[index]
     state, top, opening = run.state, run.stack[-1], run.opened[-1]
     if kind == scan.INVALID and (state not in _ITEM_STATES or text[0] in '"/'):
-        return _explain_invalid(tokens, index, in_text=state in (TEMPLATE, LABEL_TEXT))
+        in_text = state in (TEMPLATE, LABEL_TEXT)
+        if in_text and text in ("\n", "\r"):
+            return _error(
+                tokens, _quote(tokens, run, index), "the string is not closed on its line"
+            )
+        return _explain_invalid(tokens, index, in_text=in_text)
     if kind == scan.END:
         return _explain_end(tokens, run, index)
+    if state != TEMPLATE and _is_unbalanced(tokens, run, index):
+        shown = _shown(kind, text)
+        if top == INDEX:  # which is entered at the token behind its bracket
+            opening = tokens.kinds.rfind("[", 0, opening + 1)
+        return _error(tokens, opening, f"the {_OPEN[top]} has no end before {shown}")
     if state in _EXPECTED:
         return _error(tokens, index, f"{_EXPECTED[state]}, not {_shown(kind, text)}")
     if state in (DIRECTIVE, DIRECTIVE_END):
@@ -361,6 +371,38 @@ def _explain(tokens: Tokens, run: Run, index: int) -> HclError:
     return _error(tokens, index, _explain_after(tokens, opening, kind, text, state, top))
 
 
+def _quote(tokens: Tokens, run: Run, index: int) -> int:
+    """The token that opened the string which goes on at a token."""
+    if run.state == LABEL_TEXT:
+        return tokens.kinds.rfind(scan.OPEN_QUOTE, 0, index)
+    last = len(run.stack) - 1 - run.stack[::-1].index(QUOTED)
+    return run.opened[last]
+
+
+def _is_unbalanced(tokens: Tokens, run: Run, index: int) -> bool:
+    """Whether what is innermost should have ended before a token.
+
+    So it is where the token closes something further out, and in a template where the line
+    ended without anything that could follow.
+    """
+    top, kind = run.stack[-1], tokens.kinds[index]
+    if top not in _OPEN or top in _CLOSED_BY.get(kind, ()):
+        return False
+    if not _CLOSED_BY.get(kind, frozenset()).isdisjoint(run.stack):
+        return True
+    return top in _SEQUENCES and scan.NEWLINE in tokens.kinds[run.opened[-1] : index]
+
+
+_SEQUENCES = frozenset((SEQUENCE, IF_HEAD, FOR_HEAD))
+_CLOSED_BY = {
+    ")": frozenset((PAREN, CALL)),
+    "]": frozenset((TUPLE, INDEX, TUPLE_OF, TUPLE_ITEM, TUPLE_IF)),
+    "}": frozenset((BLOCK, LINE_BLOCK, KEY, VALUE, OBJECT_OF, OBJECT_KEY, OBJECT_ITEM, OBJECT_IF)),
+    scan.SEQUENCE_END: _SEQUENCES,
+    scan.CLOSE_QUOTE: frozenset((QUOTED,)),
+    scan.HEREDOC_END: frozenset((HEREDOC,)),
+}
+"""The tokens that close something, with what they close."""
 _ITEM_STATES = frozenset((ITEM, ITEM_NAME, LABEL, BODY, LINE_NAME))
 _TERM_STATES = frozenset((TERM, INDEX_START, ARGUMENT, FIRST_ELEMENT, ELEMENT, FIRST_KEY, NEXT_KEY))
 _EXPECTED = {
@@ -454,8 +496,6 @@ def _explain_invalid(tokens: Tokens, index: int, *, in_text: bool) -> HclError:
         bad = scan.bad_escape(text)
         if bad >= 0:
             return HclError("unknown escape sequence in the string", start + bad, start + bad + 2)
-        if text in ("\n", "\r"):
-            return HclError("the string is not closed on its line", start, end)
         return HclError("a carriage return without a line feed", start, end)
     if text in ("'", "`"):
         return HclError('strings are written in double quotes ("), not in others', start, end)

@@ -80,10 +80,10 @@ def _definitions(
     """
     patterns = settings.get("crd-paths")
     if patterns:
-        from pathspec import GitIgnoreSpec
+        from iachygiene.gitignore import Patterns
 
         paths = dict.fromkeys(paths)
-        paths |= dict.fromkeys(GitIgnoreSpec.from_lines(patterns).match_files(tree.listed))
+        paths |= dict.fromkeys(filter(Patterns(patterns).match, tree.listed))
     found: dict[str, list[tuple[int, str]]] = defaultdict(list)
     for path in paths:
         known = tree.defined.get(path)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def is_ignored(tree: Tree, path: str) -> bool:
     """Whether a .gitignore of the tree, here or above, leaves a path out."""
-    from pathspec import GitIgnoreSpec
+    from iachygiene.gitignore import Patterns
 
     verdict = False
     parts = path.split("/")
@@ -21,10 +21,10 @@ def is_ignored(tree: Tree, path: str) -> bool:
         if not tree.exists(prefix + ".gitignore"):
             continue
         try:
-            lines = tree.read(prefix + ".gitignore").text.splitlines()
+            lines = tree.read(prefix + ".gitignore").text.split("\n")
         except Broken:
             continue
-        include = GitIgnoreSpec.from_lines(lines[:10_000]).check_file(path[len(prefix) :]).include
+        include = Patterns(lines).check(path[len(prefix) :])
         if include is not None:
             verdict = include
     return verdict

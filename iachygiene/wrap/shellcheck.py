@@ -17,7 +17,7 @@ from iachygiene.model import Broken, Job, Location, Severity, Span, ToolStatus, 
 from iachygiene.parse.dockerfile import Dockerfile, load
 from iachygiene.parse.runs import CheckedScripts, Remark, Replacement, RunScript, run_scripts
 from iachygiene.parse.script import Text
-from iachygiene.tools import SHELLCHECK, Program, ToolRun
+from iachygiene.tools import SHELLCHECK, Program, ToolRun, scratch
 from iachygiene.wrap.memory import Memory
 from iachygiene.wrap.terraform import in_threads, status_of
 
@@ -171,9 +171,7 @@ def _check(
 def _check_batch(
     numbers: Sequence[int], sources: Sequence[str], program: Program, root: str, timeout: float
 ) -> Batch:
-    from tempfile import TemporaryDirectory
-
-    with TemporaryDirectory(prefix="iachygiene-") as directory:
+    with scratch() as directory:
         for number in numbers:
             path = os.path.join(directory, str(number))
             with open(path, "x", encoding="utf-8", errors="replace", newline="") as file:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
+from iachygiene.interrupt import wait_for
 from iachygiene.model import (
     Broken,
     Job,
@@ -28,7 +29,7 @@ from iachygiene.parse.terraform import (
     formatted,
     is_formatted,
 )
-from iachygiene.tools import TERRAFORM, Program, ToolRun, first_line
+from iachygiene.tools import TERRAFORM, Program, ToolRun, first_line, scratch
 from iachygiene.wrap.memory import Memory
 
 if TYPE_CHECKING:
@@ -161,9 +162,7 @@ def _format_batch(
     One broken file then hides no other, as it does with `fmt -check`, and no name, link or
     option of the tree reaches the program.
     """
-    from tempfile import TemporaryDirectory
-
-    with TemporaryDirectory(prefix="iachygiene-") as directory:
+    with scratch() as directory:
         names = {f"f{number:06d}.tf": file for number, file in enumerate(files)}
         _write(directory, _CANARY[0], _CANARY[1])
         for name, file in names.items():
@@ -332,7 +331,7 @@ def in_threads(work: Callable[[Given], Got], items: Sequence[Given], count: int)
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        wait_for(thread)
     if failures:
         raise failures[0]
     return [results[index] for index in range(len(items))]

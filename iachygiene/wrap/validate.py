@@ -24,7 +24,7 @@ from iachygiene.parse.terraform import (
     is_module_file,
     read_module,
 )
-from iachygiene.tools import TERRAFORM, Program, ToolRun
+from iachygiene.tools import TERRAFORM, Program, ToolRun, scratch
 from iachygiene.wrap.install import Installer
 from iachygiene.wrap.memory import Memory
 from iachygiene.wrap.shadow import ALIASES, LOCK_FILE, add_aliases, shadow
@@ -330,10 +330,8 @@ class _Validator:
 
     def validate(self, directory: str) -> Answer:
         """Validate one module, with the user's own installation where that may be used."""
-        from tempfile import TemporaryDirectory
-
         own, why_not = self._own_data(directory) if self.trusting else ("", "")
-        with TemporaryDirectory(prefix="iachygiene-") as temporary:
+        with scratch() as temporary:
             aliases = self._foreign_aliases(directory)
             place = self.tree.absolute(directory)
             if aliases or self.installer:

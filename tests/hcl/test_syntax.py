@@ -58,7 +58,7 @@ def test_what_terraform_accepts_is_accepted(data: bytes) -> None:
         ("a = <<EOT\nx\n", "the heredoc has no end", "<<EOT\n"),
         ("a = [1 2]\n", '"," or "]" is expected between elements, not "2"', "2"),
         ('a = "\\q"\n', "unknown escape sequence in the string", "\\q"),
-        ('a = "x\n', "the string is not closed on its line", "\n"),
+        ('a = "x\n', "the string is not closed on its line", '"'),
         ('a = "%{ foo }"\n', None, "foo"),
         ("a = x.*.y.*.z\n", "a splat inside a splat; use [*] for the inner one", "*"),
         ("a = 1 | 2\n", '"|" is no operator', "|"),
