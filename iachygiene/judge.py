@@ -156,8 +156,7 @@ def _judge_units(
             verdict.unchecked.append(unit)
         else:
             verdict.counts[kind.__name__] += 1
-            for rule in table.get(kind, ()):
-                run_rule(rule, unit, job.paths[0], rules.config, verdict)
+            run_rules(table.get(kind, ()), unit, job.paths[0], rules.config, verdict)
             if comments and tree.marked and not facts_only:
                 verdict.comments.extend(comments(unit))
             if facts:
@@ -168,23 +167,27 @@ def _judge_units(
             report_trouble(trouble, tree, rules, verdict)
 
 
-def run_rule(rule: Rule, unit: object, path: str, config: Config, verdict: Verdict) -> None:
-    """Run one rule on one unit; what it raises becomes a crash of that rule alone."""
+def run_rules(
+    rules: Iterable[Rule], unit: object, path: str, config: Config, verdict: Verdict
+) -> None:
+    """Run rules on one unit; what one raises becomes a crash of that rule alone."""
+    options = config.view(path).options
+    seconds = verdict.seconds
     started = perf_counter()
-    found: list[Finding] = []
-    try:
-        options = config.options_of(rule, path)
-        found.extend(
-            stamped(finding, rule, config)
-            for finding in rule.check(unit, **options)
-            if config.enabled(rule, finding.location.path)
-        )
-    except _TookTooLong:
-        raise
-    except Exception as error:
-        verdict.crashes.append(_crash(rule.code, path, error))
-    verdict.findings.extend(_bounded(found) if len(found) > MAX_FINDINGS else found)
-    verdict.seconds[rule.code] += perf_counter() - started
+    for rule in rules:
+        found: list[Finding] = []
+        try:
+            for finding in rule.check(unit, **options(rule)):
+                if not config.enabled(rule, finding.location.path):
+                    continue
+                found.append(stamped(finding, rule, config))
+        except Exception as error:
+            verdict.crashes.append(_crash(rule.code, path, error))
+        if found:
+            verdict.findings.extend(_bounded(found) if len(found) > MAX_FINDINGS else found)
+        ended = perf_counter()
+        seconds[rule.code] += ended - started
+        started = ended
 
 
 def stamped(finding: Finding, rule: Rule, config: Config) -> Finding:
@@ -222,8 +225,7 @@ def report_trouble(trouble: Trouble, tree: Tree, rules: Rules, verdict: Verdict)
         verdict.unchecked.append(Unchecked(path, _NOT_JUDGED[trouble.kind], trouble.message))
     elif trouble.kind != "vanished" or path in tree.explicit:
         load_language(LANGUAGES["HYG"])
-        for rule in rules.of("toolkit").get(Trouble, ()):
-            run_rule(rule, trouble, path, rules.config, verdict)
+        run_rules(rules.of("toolkit").get(Trouble, ()), trouble, path, rules.config, verdict)
 
 
 def _crash(rule: str, path: str, error: Exception) -> Crash:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iachygiene.discover import Discovered, Focus
-from iachygiene.judge import Rules, Verdict, empty_verdict, run_rule
+from iachygiene.judge import Rules, Verdict, empty_verdict, run_rules
 from iachygiene.model import (
     Broken,
     Finding,
@@ -168,8 +168,9 @@ def _match(
     for stale in stale_entries(matched, baseline, source.get(baseline.path)):
         if stale.entry.path in unjudged or not (programs_ran or _needs_none(stale.entry.rule)):
             continue
-        for rule in rules.of("toolkit").get(type(stale), ()):
-            run_rule(rule, stale, baseline.path, rules.config, verdict)
+        run_rules(
+            rules.of("toolkit").get(type(stale), ()), stale, baseline.path, rules.config, verdict
+        )
     if options.strict:
         raised = [one._replace(severity=Severity.WARNING) for one in verdict.findings]
         verdict.findings[:] = raised
@@ -226,8 +227,7 @@ def _judge_project(
 
         unread = [each.what for one in seen for each in one.unchecked if each.why in _UNREAD]
         project = Project(facts, [*templates, *unread])
-        for rule in rules.of("project").get(Project, ()):
-            run_rule(rule, project, "", rules.config, verdict)
+        run_rules(rules.of("project").get(Project, ()), project, "", rules.config, verdict)
     return verdict
 
 
@@ -289,8 +289,7 @@ def _judge_suppression(
         linking=linking,
         judged=judged,
     )
-    for rule in rules.of("toolkit").get(Suppression, ()):
-        run_rule(rule, unit, path, rules.config, verdict)
+    run_rules(rules.of("toolkit").get(Suppression, ()), unit, path, rules.config, verdict)
 
 
 def _give_way(findings: Sequence[Finding]) -> list[Finding]:

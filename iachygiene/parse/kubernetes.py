@@ -7,6 +7,7 @@ of kustomizations those of https://kubectl.docs.kubernetes.io/references/kustomi
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from posixpath import basename, dirname
@@ -399,14 +400,20 @@ class Manifest:
             self._doubtful = list(_doubtful_mappings(self))
         return self._doubtful
 
+    def with_owners(self, mappings: Iterable[yaml.Mapping]) -> Iterator[tuple[str, yaml.Mapping]]:
+        """Each of some mappings with the object it is in, "" for none."""
+        objects = sorted(self.objects, key=lambda one: one.root.start)
+        starts = [one.root.start for one in objects]
+        for mapping in mappings:
+            index = bisect_right(starts, mapping.start) - 1
+            inside = index >= 0 and mapping.start < objects[index].root.end
+            yield objects[index].object if inside else "", mapping
+
     @property
     def violations(self) -> list[tuple[Object, Violation]]:
         """What the objects have that their schemas do not allow."""
         if self._violations is None:
-            catalog = self.catalog
-            self._violations = [
-                (one, violation) for one in self.objects for violation in catalog.violations(one)
-            ]
+            self._violations = list(_violations(self))
         return self._violations
 
     @property
@@ -421,31 +428,37 @@ class Manifest:
         return self._containers
 
 
+def _violations(manifest: Manifest) -> Iterator[tuple[Object, Violation]]:
+    catalog = manifest.catalog
+    documents = {id(document.root): document for document in manifest.documents}
+    for one in manifest.objects:
+        document = documents.get(id(one.root))
+        sought = "violation of a patch" if one.partial else "violation"
+        if document is not None and sought in document.absent:
+            continue
+        found = catalog.violations(one)
+        if document is not None and not found:
+            document.absent.add(sought)
+        for violation in found:
+            yield one, violation
+
+
 def _doubtful_mappings(manifest: Manifest) -> Iterator[tuple[str, yaml.Mapping]]:
     # One walk for several rules: it passes every mapping there is.
-    roots = {id(one.root): one.object for one in manifest.objects}
-    repeats = "*" in manifest.file.text and "&" in manifest.file.text
-    seen: set[int] = set()
-    owner = ""
     for document in manifest.documents:
-        pending: list[yaml.Node] = [document.root]
-        owner = ""
-        while pending:
-            node = pending.pop()
-            if repeats:
-                if id(node) in seen:
-                    continue
-                seen.add(id(node))
-            if type(node) is yaml.Mapping:
-                # Items of a List are objects of their own, and what follows them is none.
-                owner = roots.get(id(node), owner)
-                keys = [key.text for key in node.children[::2] if type(key) is yaml.Scalar]
-                distinct = set(keys)
-                if len(distinct) < len(keys) or not distinct.isdisjoint(yaml.BOOLEANS):
-                    yield owner, node
-            elif type(node) is not yaml.Sequence:
-                continue
-            pending += [child for child in node.children if type(child) is not yaml.Scalar]
+        if "doubtful mapping" in document.absent:
+            continue
+        doubtful = [mapping for mapping in document.mappings if _is_doubtful(mapping)]
+        if doubtful:
+            yield from manifest.with_owners(doubtful)
+        else:
+            document.absent.add("doubtful mapping")
+
+
+def _is_doubtful(mapping: yaml.Mapping) -> bool:
+    keys = [key.text for key in mapping.children[::2] if type(key) is yaml.Scalar]
+    distinct = set(keys)
+    return len(distinct) < len(keys) or not distinct.isdisjoint(yaml.BOOLEANS)
 
 
 def _objects(
@@ -629,16 +642,21 @@ def _is_template(stream: yaml.Stream) -> bool:
         line, _ = stream.file.position(stream.trouble.location.span.start)
         broken = stream.file.line(line)
         return is_unknown(broken) or _BRACED_NAME.search(broken) is not None
-    return "{{" in text and any(
-        _is_template_mark(node)
-        for document in stream.documents
-        for node in yaml.walk(document.root)
-    )
+    return "{{" in text and any(map(_has_template_mark, stream.documents))
 
 
-def _is_template_mark(node: yaml.Node) -> bool:
-    """Whether a node is what unquoted braces look like to YAML: `{{ .Values.image }}`."""
-    if type(node) is not yaml.Mapping or len(node.children) != 2:
+def _has_template_mark(document: yaml.Document) -> bool:
+    if "template mark" in document.absent:
+        return False
+    found = any(map(_is_template_mark, document.mappings))
+    if not found:
+        document.absent.add("template mark")
+    return found
+
+
+def _is_template_mark(node: yaml.Mapping) -> bool:
+    """Whether a mapping is what unquoted braces look like to YAML: `{{ .Values.image }}`."""
+    if len(node.children) != 2:
         return False
     key = node.children[0]
     return type(key) is yaml.Mapping or (type(key) is yaml.Scalar and key.is_null)
@@ -655,6 +673,7 @@ def load(job: Job, tree: Tree) -> Iterator[Unit | Trouble | Unchecked]:
     kustomizations that are to be built (setting `built`) left to that.
     """
     streams: dict[str, yaml.Stream] = {}
+    seen: yaml.Seen = {}
     complete = True
     for path in job.paths:
         if chart_of(path, tree) is not None:
@@ -663,7 +682,7 @@ def load(job: Job, tree: Tree) -> Iterator[Unit | Trouble | Unchecked]:
             file = tree.read(path)
             if file.path in streams:
                 continue
-            stream = yaml.parse(file)
+            stream = yaml.parse(file, seen)
         except Broken as broken:
             yield broken.trouble
             complete = False

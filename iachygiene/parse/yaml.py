@@ -12,7 +12,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from math import isinf
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from iachygiene.model import Broken, Comment, Location, SourceFile, Span, Trouble
 
@@ -22,6 +22,8 @@ MAX_NODES = 2_000_000
 MAX_EXPANSION = 100_000
 """Nodes that the aliases of one document stand for."""
 MAX_DOCUMENTS = 20_000
+_LONG = 1000
+"""Characters of a document from which on a copy costs less than reading it again."""
 
 
 class Scalar:
@@ -65,10 +67,53 @@ class Scalar:
         return not self.style and self.text in _NULLS and self.tag in (None, _NULL_TAG)
 
 
-class Mapping:
+class _Collection:
+    """What mappings and sequences have in common."""
+
+    __slots__ = ("_model", "children", "end", "file", "start", "tag")
+
+    def __init__(self, file: SourceFile, start: int, tag: str | None) -> None:
+        self.file = file
+        self.start = start
+        self.end = start
+        self.tag = tag
+        self.children: list[Node] = []
+        self._model: _Collection
+
+    @property
+    def location(self) -> Location:
+        """From the first key or dash, or the opening bracket, to the end of the last child."""
+        span = _without_properties(self.file.text, self.start, self.end)
+        return Location(self.file.path, span)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> list[Node]:
+            # Only what is not set comes here: the children of a copy, made when asked for.
+            if name != "children":
+                raise AttributeError(name)
+            by = self.start - self._model.start
+            self.children = [_moved(child, self.file, by) for child in self._model.children]
+            return self.children
+
+
+def _moved(node: Node, file: SourceFile, by: int) -> Node:
+    """A copy of a node for another place; nothing below a collection is copied yet."""
+    start, end = node.start + by, node.end + by
+    if type(node) is Scalar:
+        return Scalar(file, start, end, node.text, node.style, node.tag)
+    assert isinstance(node, _Collection)
+    copy = type(node)(file, start, node.tag)
+    copy.end = end
+    copy._model = node
+    del copy.children
+    return copy
+
+
+class Mapping(_Collection):
     """A mapping. `children` are keys and values in turn, as written."""
 
-    __slots__ = ("_entries", "children", "end", "file", "start", "tag")
+    __slots__ = ("_entries",)
 
     def __init__(self, file: SourceFile, start: int, tag: str | None) -> None:
         self.file = file
@@ -77,12 +122,6 @@ class Mapping:
         self.tag = tag
         self.children: list[Node] = []
         self._entries: dict[str, Entry] | None = None
-
-    @property
-    def location(self) -> Location:
-        """From the first key, or the opening brace, to the end of the last value."""
-        span = _without_properties(self.file.text, self.start, self.end)
-        return Location(self.file.path, span)
 
     @property
     def entries(self) -> dict[str, Entry]:
@@ -171,23 +210,10 @@ class Mapping:
                 yield first[key.text], key
 
 
-class Sequence:
+class Sequence(_Collection):
     """A sequence of nodes."""
 
-    __slots__ = ("children", "end", "file", "start", "tag")
-
-    def __init__(self, file: SourceFile, start: int, tag: str | None) -> None:
-        self.file = file
-        self.start = start
-        self.end = start
-        self.tag = tag
-        self.children: list[Node] = []
-
-    @property
-    def location(self) -> Location:
-        """From the first dash, or the opening bracket, to the end of the last item."""
-        span = _without_properties(self.file.text, self.start, self.end)
-        return Location(self.file.path, span)
+    __slots__ = ()
 
     def __iter__(self) -> Iterator[Node]:
         return iter(self.children)
@@ -236,11 +262,42 @@ class Entry(NamedTuple):
     value: Node
 
 
-class Document(NamedTuple):
-    """One document of a stream. An empty one has a null scalar as its root."""
+class Document:
+    """One document of a stream. An empty one has a null scalar as its root.
 
-    root: Node
-    span: Span
+    `nodes` counts them, `aliased` says that some stand in several places. `absent` are words
+    for what a walk over the document did not find; copies share them.
+    """
+
+    __slots__ = ("_mappings", "absent", "aliased", "nodes", "root", "span")
+
+    def __init__(
+        self, root: Node, span: Span, nodes: int, aliased: bool, mappings: list[Mapping] | None
+    ) -> None:
+        self.root = root
+        self.span = span
+        self.nodes = nodes
+        self.aliased = aliased
+        self.absent: set[str] = set()
+        self._mappings = mappings
+
+    @property
+    def mappings(self) -> list[Mapping]:
+        """All mappings in the order of the text, each once."""
+        if self._mappings is None:
+            self._mappings = [node for node in walk(self.root) if type(node) is Mapping]
+        return self._mappings
+
+    def moved(self, file: SourceFile, by: int) -> Document:
+        """A copy at another place."""
+        span = Span(self.span.start + by, self.span.end + by)
+        copy = Document(_moved(self.root, file, by), span, self.nodes, False, None)
+        copy.absent = self.absent
+        return copy
+
+
+Seen: TypeAlias = dict[str, tuple[int, Document]]
+"""Documents by the text of their part of a file, with where that part starts."""
 
 
 class Stream(NamedTuple):
@@ -332,14 +389,63 @@ def walk(node: Node) -> Iterator[Node]:
             pending.extend(reversed(node.children))
 
 
-def parse(file: SourceFile) -> Stream:
+def parse(file: SourceFile, seen: Seen | None = None) -> Stream:
     """Read a file. Documents before an error are kept, the rest of the file is not read.
 
+    Long documents that are in `seen` are copied from there, the other ones are put there.
     Raises `Broken` where the file is no text.
     """
+    text = file.text
+    if seen is None or len(text) < _LONG or text.startswith("%") or "\n%" in text:
+        return _parse(file, text)
+    parts = _parts(text)
+    known = {start for start, part in parts.items() if part in seen}
+    if known:
+        text = "".join(_emptied(part) if part in seen else part for part in parts.values())
+    stream = _parse(file, text)
+    if stream.trouble is not None:
+        return _parse(file, file.text) if known else stream
+    starts = list(parts)
+    held: dict[int, list[Document]] = {}
+    for document in stream.documents:
+        start = starts[bisect_right(starts, document.span.start) - 1]
+        held.setdefault(start, []).append(document)
+    for start, documents in held.items():
+        part = parts[start]
+        if start in known:
+            began, model = seen[part]
+            documents[:] = [model.moved(file, start - began)]
+        elif len(part) >= _LONG and len(documents) == 1 and not documents[0].aliased:
+            seen.setdefault(part, (start, documents[0]))
+    if known:
+        whole = tuple(document for documents in held.values() for document in documents)
+        if sum(document.nodes for document in whole) > MAX_NODES:
+            return _parse(file, file.text)
+        stream = stream._replace(documents=whole)
+    return stream
+
+
+def _parts(text: str) -> dict[int, str]:
+    """The parts of a text that start at a plain `---`, and the one before the first of them."""
+    parts: dict[int, str] = {}
+    start = 0
+    while start < len(text):
+        mark = text.find("\n---\n", start)
+        end = len(text) if mark == -1 else mark + 1
+        parts[start] = text[start:end]
+        start = end
+    return parts
+
+
+def _emptied(part: str) -> str:
+    """A document of the same length that is null."""
+    head = "---\n~" if part.startswith("---\n") else "~"
+    return head + "\n" * (len(part) - len(head))
+
+
+def _parse(file: SourceFile, text: str) -> Stream:
     from yaml import YAMLError
 
-    text = file.text
     merges = "<<" in text
     documents: list[Document] = []
     trouble = None
@@ -349,7 +455,7 @@ def parse(file: SourceFile) -> Stream:
                 message = f"more than {MAX_DOCUMENTS:,} documents"
                 raise Broken(_over(file, document.span.start, message))
             if merges:
-                _check_merges(document.root)
+                _check_merges(document)
             documents.append(document)
     except Broken as broken:
         trouble = broken.trouble
@@ -402,9 +508,10 @@ def _documents(file: SourceFile, get_event: Callable[[], Any]) -> Iterator[Docum
     document_end = events.DocumentEndEvent
     stack: list[Mapping | Sequence] = []
     roots: list[Node] = []
+    mappings: list[Mapping] = []
     append = roots.append
     anchors = _Anchors(file)
-    nodes = start = end = 0
+    nodes = before = start = end = 0
     limit = MAX_NODES
     for event in iter(get_event, None):
         kind = type(event)
@@ -416,9 +523,12 @@ def _documents(file: SourceFile, get_event: Callable[[], Any]) -> Iterator[Docum
             if event.anchor is not None:
                 anchors.define(event.anchor, scalar, 1)
         elif kind is mapping_start or kind is sequence_start:
-            node: Mapping | Sequence = (Mapping if kind is mapping_start else Sequence)(
-                file, event.start_mark.index, event.tag
-            )
+            node: Mapping | Sequence
+            if kind is mapping_start:
+                node = Mapping(file, event.start_mark.index, event.tag)
+                mappings.append(node)
+            else:
+                node = Sequence(file, event.start_mark.index, event.tag)
             append(node)
             append = node.children.append
             stack.append(node)
@@ -442,9 +552,12 @@ def _documents(file: SourceFile, get_event: Callable[[], Any]) -> Iterator[Docum
         elif kind is document_start:
             start, end = event.start_mark.index, event.end_mark.index
             roots.clear()
+            before = nodes
+            mappings = []
             anchors = _Anchors(file)
         elif kind is document_end:
-            yield Document(roots[0], Span(start, end))
+            span = Span(start, end)
+            yield Document(roots[0], span, nodes - before, anchors.followed, mappings)
         if nodes > limit:
             raise Broken(_over(file, end, f"more than {limit:,} nodes"))
 
@@ -452,13 +565,14 @@ def _documents(file: SourceFile, get_event: Callable[[], Any]) -> Iterator[Docum
 class _Anchors:
     """The anchors of one document, and how many nodes its aliases stand for so far."""
 
-    __slots__ = ("_defined", "_expanded", "_file", "pending")
+    __slots__ = ("_defined", "_expanded", "_file", "followed", "pending")
 
     def __init__(self, file: SourceFile) -> None:
         self._file = file
         self._defined: dict[str, tuple[Node, int]] = {}
         self.pending: list[tuple[int, int, str, Node]] = []
         self._expanded = 0
+        self.followed = False
 
     def define(self, name: str, node: Node, size: int) -> None:
         self._defined[name] = (node, size)
@@ -478,6 +592,7 @@ class _Anchors:
         place = Location(self._file.path, Span(start, end))
         if name not in self._defined:
             raise Broken(Trouble("syntax", place, f'"*{name}" refers to no anchor before it'))
+        self.followed = True
         node, size = self._defined[name]
         if size == 0:
             return Alias(self._file, start, end, name)
@@ -488,10 +603,8 @@ class _Anchors:
         return node
 
 
-def _check_merges(root: Node) -> None:
-    for node in walk(root):
-        if type(node) is not Mapping:
-            continue
+def _check_merges(document: Document) -> None:
+    for node in document.mappings:
         for key, value in node.pairs():
             if type(key) is Scalar and _is_merge(key) and merge_sources(value) is None:
                 message = 'the value of "<<" is neither a mapping nor a list of mappings'
