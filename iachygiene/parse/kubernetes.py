@@ -201,6 +201,11 @@ class Object:
         self.partial = overlay.is_patch or (patches and _has_patch_directive(root))
 
     @property
+    def api_version(self) -> str:
+        """Group and version as an object spells them."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
     def object(self) -> str:
         """Kind, namespace and name, as reports show it."""
         name = f"{self.namespace}/{self.name}" if self.namespace else self.name
@@ -433,7 +438,7 @@ def _violations(manifest: Manifest) -> Iterator[tuple[Object, Violation]]:
     documents = {id(document.root): document for document in manifest.documents}
     for one in manifest.objects:
         document = documents.get(id(one.root))
-        sought = "violation of a patch" if one.partial else "violation"
+        sought = (catalog.release, catalog.schema(one.api_version, one.kind), one.partial)
         if document is not None and sought in document.absent:
             continue
         found = catalog.violations(one)
@@ -673,7 +678,6 @@ def load(job: Job, tree: Tree) -> Iterator[Unit | Trouble | Unchecked]:
     kustomizations that are to be built (setting `built`) left to that.
     """
     streams: dict[str, yaml.Stream] = {}
-    seen: yaml.Seen = {}
     complete = True
     for path in job.paths:
         if chart_of(path, tree) is not None:
@@ -682,7 +686,7 @@ def load(job: Job, tree: Tree) -> Iterator[Unit | Trouble | Unchecked]:
             file = tree.read(path)
             if file.path in streams:
                 continue
-            stream = yaml.parse(file, seen)
+            stream = yaml.parse(file, shared=True)
         except Broken as broken:
             yield broken.trouble
             complete = False

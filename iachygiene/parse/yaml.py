@@ -23,7 +23,9 @@ MAX_EXPANSION = 100_000
 """Nodes that the aliases of one document stand for."""
 MAX_DOCUMENTS = 20_000
 _LONG = 1000
-"""Characters of a document from which on a copy costs less than reading it again."""
+"""Characters of a document from which on it may be worth a copy."""
+_KEPT = 4_000_000
+"""Characters of all documents that are kept to be copied."""
 
 
 class Scalar:
@@ -265,20 +267,20 @@ class Entry(NamedTuple):
 class Document:
     """One document of a stream. An empty one has a null scalar as its root.
 
-    `nodes` counts them, `aliased` says that some stand in several places. `absent` are words
-    for what a walk over the document did not find; copies share them.
+    `nodes` counts them, `aliased` says that some stand in several places. `absent` names
+    what a walk over the document did not find; copies share it.
     """
 
-    __slots__ = ("_mappings", "absent", "aliased", "nodes", "root", "span")
+    __slots__ = ("_mappings", "absent", "aliased", "nodes", "root", "start")
 
     def __init__(
-        self, root: Node, span: Span, nodes: int, aliased: bool, mappings: list[Mapping] | None
+        self, root: Node, start: int, nodes: int, aliased: bool, mappings: list[Mapping] | None
     ) -> None:
         self.root = root
-        self.span = span
+        self.start = start
         self.nodes = nodes
         self.aliased = aliased
-        self.absent: set[str] = set()
+        self.absent: set[object] = set()
         self._mappings = mappings
 
     @property
@@ -290,14 +292,10 @@ class Document:
 
     def moved(self, file: SourceFile, by: int) -> Document:
         """A copy at another place."""
-        span = Span(self.span.start + by, self.span.end + by)
-        copy = Document(_moved(self.root, file, by), span, self.nodes, False, None)
+        root = _moved(self.root, file, by)
+        copy = Document(root, self.start + by, self.nodes, False, None)
         copy.absent = self.absent
         return copy
-
-
-Seen: TypeAlias = dict[str, tuple[int, Document]]
-"""Documents by the text of their part of a file, with where that part starts."""
 
 
 class Stream(NamedTuple):
@@ -389,34 +387,55 @@ def walk(node: Node) -> Iterator[Node]:
             pending.extend(reversed(node.children))
 
 
-def parse(file: SourceFile, seen: Seen | None = None) -> Stream:
+class _Seen:
+    """The last long documents that were read, by their text, with where that started."""
+
+    def __init__(self) -> None:
+        self.documents: dict[str, tuple[int, Document]] = {}
+        self._size = 0
+
+    def keep(self, body: str, start: int, document: Document) -> None:
+        if body in self.documents:
+            return
+        self.documents[body] = (start, document)
+        self._size += len(body)
+        while self._size > _KEPT:
+            oldest = next(iter(self.documents))
+            del self.documents[oldest]
+            self._size -= len(oldest)
+
+
+_SEEN = _Seen()
+
+
+def parse(file: SourceFile, *, shared: bool = False) -> Stream:
     """Read a file. Documents before an error are kept, the rest of the file is not read.
 
-    Long documents that are in `seen` are copied from there, the other ones are put there.
+    With `shared`, a long document with the text of an earlier one is a copy of that.
     Raises `Broken` where the file is no text.
     """
     text = file.text
-    if seen is None or len(text) < _LONG or text.startswith("%") or "\n%" in text:
+    if not shared or len(text) < _LONG or text.startswith("%") or "\n%" in text:
         return _parse(file, text)
-    parts = _parts(text)
-    known = {start for start, part in parts.items() if part in seen}
+    bodies = _bodies(text)
+    known = {start: seen for start, body in bodies.items() if (seen := _SEEN.documents.get(body))}
     if known:
-        text = "".join(_emptied(part) if part in seen else part for part in parts.values())
+        left = (_emptied(body) if start in known else body for start, body in bodies.items())
+        text = "---\n".join(left)
     stream = _parse(file, text)
     if stream.trouble is not None:
         return _parse(file, file.text) if known else stream
-    starts = list(parts)
+    starts = list(bodies)
     held: dict[int, list[Document]] = {}
     for document in stream.documents:
-        start = starts[bisect_right(starts, document.span.start) - 1]
+        start = starts[bisect_right(starts, document.start + len("---\n")) - 1]
         held.setdefault(start, []).append(document)
     for start, documents in held.items():
-        part = parts[start]
         if start in known:
-            began, model = seen[part]
+            began, model = known[start]
             documents[:] = [model.moved(file, start - began)]
-        elif len(part) >= _LONG and len(documents) == 1 and not documents[0].aliased:
-            seen.setdefault(part, (start, documents[0]))
+        elif len(documents) == 1 and len(bodies[start]) >= _LONG and not documents[0].aliased:
+            _SEEN.keep(bodies[start], start, documents[0])
     if known:
         whole = tuple(document for documents in held.values() for document in documents)
         if sum(document.nodes for document in whole) > MAX_NODES:
@@ -425,22 +444,21 @@ def parse(file: SourceFile, seen: Seen | None = None) -> Stream:
     return stream
 
 
-def _parts(text: str) -> dict[int, str]:
-    """The parts of a text that start at a plain `---`, and the one before the first of them."""
-    parts: dict[int, str] = {}
-    start = 0
-    while start < len(text):
-        mark = text.find("\n---\n", start)
-        end = len(text) if mark == -1 else mark + 1
-        parts[start] = text[start:end]
-        start = end
-    return parts
+def _bodies(text: str) -> dict[int, str]:
+    """What lies between the lines that are a plain `---`, by where it starts."""
+    first = 0 if text.startswith("---\n") else text.find("\n---\n") + 1 or len(text)
+    bodies = {0: text[:first]}
+    while first < len(text):
+        start = first + len("---\n")
+        mark = text.find("\n---\n", start - 1)
+        first = len(text) if mark == -1 else mark + 1
+        bodies[start] = text[start:first]
+    return bodies
 
 
-def _emptied(part: str) -> str:
-    """A document of the same length that is null."""
-    head = "---\n~" if part.startswith("---\n") else "~"
-    return head + "\n" * (len(part) - len(head))
+def _emptied(body: str) -> str:
+    """A null of the same length."""
+    return "~" + "\n" * (len(body) - 1)
 
 
 def _parse(file: SourceFile, text: str) -> Stream:
@@ -453,7 +471,7 @@ def _parse(file: SourceFile, text: str) -> Stream:
         for document in _documents(file, _events(text)):
             if len(documents) == MAX_DOCUMENTS:
                 message = f"more than {MAX_DOCUMENTS:,} documents"
-                raise Broken(_over(file, document.span.start, message))
+                raise Broken(_over(file, document.start, message))
             if merges:
                 _check_merges(document)
             documents.append(document)
@@ -556,8 +574,7 @@ def _documents(file: SourceFile, get_event: Callable[[], Any]) -> Iterator[Docum
             mappings = []
             anchors = _Anchors(file)
         elif kind is document_end:
-            span = Span(start, end)
-            yield Document(roots[0], span, nodes - before, anchors.followed, mappings)
+            yield Document(roots[0], start, nodes - before, anchors.followed, mappings)
         if nodes > limit:
             raise Broken(_over(file, end, f"more than {limit:,} nodes"))
 

@@ -278,7 +278,7 @@ def _target_aliases(manifests: ManifestSet, scaler: Object, target: Mapping) -> 
         one
         for one in manifests.objects
         if (one.kind, one.name) == (kind, name)
-        and (f"{one.group}/{one.version}" if one.group else one.version) == api_version
+        and one.api_version == api_version
     ]
     found = {
         # It takes the version of what has no group for "/v1".
