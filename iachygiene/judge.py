@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from iachygiene.config import Config
     from iachygiene.files import Tree
     from iachygiene.parse.project import Fact
+    from iachygiene.selection import View
 
 MAX_FINDINGS = 500
 """Findings of one rule in one file; more are one finding that counts the rest."""
@@ -68,6 +69,7 @@ class Rules:
         self.linking = linking
         self.deadline = 0.0
         self._tables: dict[str, dict[type, list[Rule]]] = {}
+        self._speaking: dict[tuple[object, View], list[Rule]] = {}
 
     @property
     def is_late(self) -> bool:
@@ -92,6 +94,30 @@ class Rules:
                     if self.config.enabled(rule, ""):
                         table[rule.unit].append(rule)
         return table
+
+    def about(self, unit: object, language: str, path: str) -> list[Rule]:
+        """The enabled rules for a unit.
+
+        A unit may have a `stand_in`, an object with what many units lack and nothing else: a
+        rule that is content with that has nothing to say of any of them.
+        """
+        found = self.of(language).get(type(unit), [])
+        stand_in = getattr(unit, "stand_in", None)
+        if stand_in is None or not found:
+            return found
+        view = self.config.view(path)
+        speaking = self._speaking.get((stand_in, view))
+        if speaking is None:
+            speaking = [rule for rule in found if not _is_silent(rule, stand_in, view)]
+            self._speaking[stand_in, view] = speaking
+        return speaking
+
+
+def _is_silent(rule: Rule, stand_in: object, view: View) -> bool:
+    try:
+        return not list(rule.check(stand_in, **view.options(rule)))
+    except Exception:
+        return False
 
 
 def judge(
@@ -136,7 +162,6 @@ def judge_late(job: Job) -> Verdict:
 def _judge_units(
     job: Job, tree: Tree, rules: Rules, parser: ModuleType, verdict: Verdict, facts_only: bool
 ) -> None:
-    table = {} if facts_only else rules.of(job.kind)
     facts: Callable[[Any], Iterable[Fact]] | None = None
     if rules.linking:
         facts = getattr(parser, "facts", None)
@@ -156,7 +181,9 @@ def _judge_units(
             verdict.unchecked.append(unit)
         else:
             verdict.counts[kind.__name__] += 1
-            run_rules(table.get(kind, ()), unit, job.paths[0], rules.config, verdict)
+            if not facts_only:
+                found = rules.about(unit, job.kind, job.paths[0])
+                run_rules(found, unit, job.paths[0], rules.config, verdict)
             if comments and tree.marked and not facts_only:
                 verdict.comments.extend(comments(unit))
             if facts:

@@ -386,6 +386,11 @@ class Manifest:
         return self.file.location
 
     @property
+    def stand_in(self) -> object:
+        """What a manifest without pods may be judged by, as far as rules look at pods alone."""
+        return None if self.pods else _PODLESS
+
+    @property
     def catalog(self) -> Catalog:
         """The schemas of the Kubernetes version that the objects are for."""
         if self._catalog is None:
@@ -431,6 +436,16 @@ class Manifest:
                     every.setdefault(id(container.node), container)
             self._containers = list(every.values())
         return self._containers
+
+
+class _Podless:
+    """All manifests without pods, to a rule that looks at nothing else."""
+
+    pods = ()
+    containers = ()
+
+
+_PODLESS = _Podless()
 
 
 def _violations(manifest: Manifest) -> Iterator[tuple[Object, Violation]]:

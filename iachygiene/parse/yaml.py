@@ -138,10 +138,11 @@ class Mapping(_Collection):
             for key, value in self.pairs():
                 if type(key) is not Scalar:
                     continue
-                if _is_merge(key):
+                text = key.text
+                if text == "<<" and _is_merge(key):
                     merged += merge_sources(value) or ()
                 else:
-                    entries[key.text] = Entry(key, value)
+                    entries[text] = Entry(key, value)
             for source in merged:
                 for text, entry in source.entries.items():
                     entries.setdefault(text, entry)
