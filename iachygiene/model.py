@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
+from itertools import accumulate
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 
@@ -266,34 +267,32 @@ class SourceFile:
     def line_starts(self) -> list[int]:
         """Offsets at which the lines begin; only a line feed ends a line."""
         if self._line_starts is None:
-            starts = [0]
-            text = self.shown_text
-            where = text.find("\n")
-            while where != -1:
-                starts.append(where + 1)
-                where = text.find("\n", where + 1)
-            self._line_starts = starts
+            lines = self.shown_text.split("\n")
+            starts = list(accumulate((len(line) + 1 for line in lines), initial=0))
+            self._line_starts = starts[:-1]
         return self._line_starts
 
     def position(self, offset: int) -> tuple[int, int]:
         """Line and column of an offset, both from 1; columns count code points."""
-        if self._line_starts is not None:
-            line = bisect_right(self._line_starts, offset)
-            return line, offset - self._line_starts[line - 1] + 1
+        before, line = self._asked
+        if self._line_starts is not None or offset < before:
+            starts = self.line_starts
+            line = bisect_right(starts, offset)
+            return line, offset - starts[line - 1] + 1
         # Places are mostly asked for in their order: each counts on from the one before.
         text = self.shown_text
-        before, line = self._asked if self._asked[0] <= offset else (0, 1)
         line += text.count("\n", before, offset)
         self._asked = (offset, line)
         return line, offset - text.rfind("\n", 0, offset)
 
     def line(self, number: int) -> str:
         """The text of a line (from 1) without its line end; empty beyond the last."""
-        if number > len(self.line_starts):
+        starts = self.line_starts
+        if number > len(starts):
             return ""
-        start = self.line_starts[number - 1]
-        end = self.shown_text.find("\n", start)
-        return self.shown_text[start : None if end == -1 else end].removesuffix("\r")
+        start = starts[number - 1]
+        end = starts[number] - 1 if number < len(starts) else None
+        return self.shown_text[start:end].removesuffix("\r")
 
     @property
     def location(self) -> Location:
