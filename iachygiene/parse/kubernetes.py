@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from posixpath import basename, dirname
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -407,14 +407,17 @@ class Manifest:
         repeat it.
         """
         if self._doubtful is None:
-            self._doubtful = list(_doubtful_mappings(self))
+            self._doubtful = list(self.mappings_that(_is_doubtful))
         return self._doubtful
 
-    def with_owners(self, mappings: Iterable[yaml.Mapping]) -> Iterator[tuple[str, yaml.Mapping]]:
-        """Each of some mappings with the object it is in, "" for none."""
-        objects = sorted(self.objects, key=lambda one: one.root.start)
+    def mappings_that(
+        self, are_sought: Callable[[yaml.Mapping], bool]
+    ) -> Iterator[tuple[str, yaml.Mapping]]:
+        """The mappings of a sort, each with the object it is in, "" for none."""
+        found = [one for each in self.documents for one in each.mappings_that(are_sought)]
+        objects = sorted(self.objects, key=lambda one: one.root.start) if found else []
         starts = [one.root.start for one in objects]
-        for mapping in mappings:
+        for mapping in found:
             index = bisect_right(starts, mapping.start) - 1
             inside = index >= 0 and mapping.start < objects[index].root.end
             yield objects[index].object if inside else "", mapping
@@ -461,18 +464,6 @@ def _violations(manifest: Manifest) -> Iterator[tuple[Object, Violation]]:
             document.absent.add(sought)
         for violation in found:
             yield one, violation
-
-
-def _doubtful_mappings(manifest: Manifest) -> Iterator[tuple[str, yaml.Mapping]]:
-    # One walk for several rules: it passes every mapping there is.
-    for document in manifest.documents:
-        if "doubtful mapping" in document.absent:
-            continue
-        doubtful = [mapping for mapping in document.mappings if _is_doubtful(mapping)]
-        if doubtful:
-            yield from manifest.with_owners(doubtful)
-        else:
-            document.absent.add("doubtful mapping")
 
 
 def _is_doubtful(mapping: yaml.Mapping) -> bool:
@@ -662,16 +653,9 @@ def _is_template(stream: yaml.Stream) -> bool:
         line, _ = stream.file.position(stream.trouble.location.span.start)
         broken = stream.file.line(line)
         return is_unknown(broken) or _BRACED_NAME.search(broken) is not None
-    return "{{" in text and any(map(_has_template_mark, stream.documents))
-
-
-def _has_template_mark(document: yaml.Document) -> bool:
-    if "template mark" in document.absent:
-        return False
-    found = any(map(_is_template_mark, document.mappings))
-    if not found:
-        document.absent.add("template mark")
-    return found
+    return "{{" in text and any(
+        document.mappings_that(_is_template_mark) for document in stream.documents
+    )
 
 
 def _is_template_mark(node: yaml.Mapping) -> bool:

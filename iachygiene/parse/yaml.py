@@ -291,6 +291,15 @@ class Document:
             self._mappings = [node for node in walk(self.root) if type(node) is Mapping]
         return self._mappings
 
+    def mappings_that(self, are_sought: Callable[[Mapping], bool]) -> list[Mapping]:
+        """The mappings of a sort, which nothing but their keys and values may decide."""
+        if are_sought in self.absent:
+            return []
+        found = list(filter(are_sought, self.mappings))
+        if not found:
+            self.absent.add(are_sought)
+        return found
+
     def moved(self, file: SourceFile, by: int) -> Document:
         """A copy at another place."""
         root = _moved(self.root, file, by)

@@ -116,26 +116,16 @@ def unsorted_keys(manifest: Manifest) -> Findings:
         kind: ConfigMap
         metadata: {labels: {app: web}, name: web}
     """
-    for document in manifest.documents:
-        if "unsorted mapping" in document.absent:
-            continue
-        unsorted = list(filter(_is_unsorted, document.mappings))
-        if not unsorted:
-            document.absent.add("unsorted mapping")
-        for owner, mapping in manifest.with_owners(unsorted):
-            keys = _sortable_keys(mapping)
-            for key, text in zip(keys, sorted(key.text for key in keys), strict=True):
-                if owner and key.text != text:
-                    message = f'"{text}" comes before "{key.text}" in a sorted mapping'
-                    yield at(key, message, object=owner)
-                    break
+    for owner, mapping in manifest.mappings_that(_is_unsorted):
+        keys = [key for key in mapping.children[::2] if type(key) is Scalar and key.text]
+        for key, text in zip(keys, sorted(key.text for key in keys), strict=True):
+            if owner and key.text != text:
+                message = f'"{text}" comes before "{key.text}" in a sorted mapping'
+                yield at(key, message, object=owner)
+                break
 
 
 def _is_unsorted(mapping: Mapping) -> bool:
     # The order of code points is that of their bytes.
     texts = [key.text for key in mapping.children[::2] if type(key) is Scalar and key.text]
     return texts != sorted(texts)
-
-
-def _sortable_keys(mapping: Mapping) -> list[Scalar]:
-    return [key for key in mapping.children[::2] if type(key) is Scalar and key.text]
