@@ -293,25 +293,26 @@ class Config:
             return True
         if not path:
             return any(view.enabled(rule) for view in self._all_views)
-        return self._view(path).enabled(rule)
+        return self.view(path).enabled(rule)
 
     def severity_of(self, rule: Rule, path: str, own: Severity | None = None) -> Severity:
         """The severity of a finding at a path; `own` is what the finding said of itself."""
-        said = self._view(path).severity(rule)
+        said = self.view(path).severity(rule)
         if said is None or said == "off":
             return rule.severity if own is None else own
         return _SEVERITIES[said]
 
     def options_of(self, rule: Rule, path: str) -> Mapping[str, Any]:
         """The options set for a rule at a path, by the names of its parameters."""
-        return self._view(path).options(rule)
+        return self.view(path).options(rule)
 
     def _from_root(self, path: str) -> str:
         if not path or not self.prefix:
             return path
         return os.path.relpath("/" + path, "/" + self.prefix)
 
-    def _view(self, path: str) -> View:
+    def view(self, path: str) -> View:
+        """What holds of rules at a path."""
         parts = self._parts_at(path) if self._overriding else ()
         view = self._views.get(parts)
         if view is None:

@@ -392,13 +392,12 @@ def _conflict(text: str) -> Span | None:
 
 def _look_for_long_line(file: SourceFile, text: str) -> None:
     start = 0
-    while True:
-        end = text.find("\n", start)
-        stop = len(text) if end == -1 else end
-        if stop - start > MAX_LINE:
+    while len(text) - start > MAX_LINE:
+        last = text.rfind("\n", start, start + MAX_LINE + 1)
+        if last == -1:
+            end = text.find("\n", start)
+            size = _mebibytes((len(text) if end == -1 else end) - start)
             place = Location(file.path, Span(start, start + 1))
-            message = f"a line of {_mebibytes(stop - start)} is over the limit of 1.0 MiB"
+            message = f"a line of {size} is over the limit of 1.0 MiB"
             raise Broken(Trouble("over-limit", place, message))
-        if end == -1:
-            return
-        start = end + 1
+        start = last + 1

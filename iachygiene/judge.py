@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from iachygiene.files import Tree
     from iachygiene.interrupt import Interrupted
     from iachygiene.parse.project import Fact
+    from iachygiene.selection import View
 
 MAX_FINDINGS = 500
 """Findings of one rule in one file; more are one finding that counts the rest."""
@@ -78,6 +79,7 @@ class Rules:
         self.found = 0
         self.stopped: Interrupted | None = None
         self._tables: dict[str, dict[type, list[Rule]]] = {}
+        self._speaking: dict[tuple[object, View], list[Rule]] = {}
 
     @property
     def is_late(self) -> bool:
@@ -104,6 +106,30 @@ class Rules:
                     if self.config.enabled(rule, ""):
                         table[rule.unit].append(rule)
         return table
+
+    def about(self, unit: object, language: str, path: str) -> list[Rule]:
+        """The enabled rules for a unit.
+
+        A unit may have a `stand_in`, an object with what many units lack and nothing else: a
+        rule that is content with that has nothing to say of any of them.
+        """
+        found = self.of(language).get(type(unit), [])
+        stand_in = getattr(unit, "stand_in", None)
+        if stand_in is None or not found:
+            return found
+        view = self.config.view(path)
+        speaking = self._speaking.get((stand_in, view))
+        if speaking is None:
+            speaking = [rule for rule in found if not _is_silent(rule, stand_in, view)]
+            self._speaking[stand_in, view] = speaking
+        return speaking
+
+
+def _is_silent(rule: Rule, stand_in: object, view: View) -> bool:
+    try:
+        return not list(rule.check(stand_in, **view.options(rule)))
+    except Exception:
+        return False
 
 
 def judge(
@@ -153,7 +179,6 @@ def judge_late(job: Job, rules: Rules) -> Verdict:
 def _judge_units(
     job: Job, tree: Tree, rules: Rules, parser: ModuleType, verdict: Verdict, facts_only: bool
 ) -> None:
-    table = {} if facts_only else rules.of(job.kind)
     facts: Callable[[Any], Iterable[Fact]] | None = None
     if rules.linking:
         facts = getattr(parser, "facts", None)
@@ -173,8 +198,9 @@ def _judge_units(
             verdict.unchecked.append(unit)
         else:
             verdict.counts[kind.__name__] += 1
-            for rule in table.get(kind, ()):
-                run_rule(rule, unit, job.paths[0], rules.config, verdict)
+            if not facts_only:
+                found = rules.about(unit, job.kind, job.paths[0])
+                run_rules(found, unit, job.paths[0], rules.config, verdict)
             if comments and tree.marked and not facts_only:
                 verdict.comments.extend(comments(unit))
             if facts:
@@ -185,23 +211,29 @@ def _judge_units(
             report_trouble(trouble, tree, rules, verdict)
 
 
-def run_rule(rule: Rule, unit: object, path: str, config: Config, verdict: Verdict) -> None:
-    """Run one rule on one unit; what it raises becomes a crash of that rule alone."""
+def run_rules(
+    rules: Iterable[Rule], unit: object, path: str, config: Config, verdict: Verdict
+) -> None:
+    """Run rules on one unit; what one raises becomes a crash of that rule alone."""
+    options = config.view(path).options
+    seconds = verdict.seconds
     started = perf_counter()
-    found: list[Finding] = []
-    try:
-        options = config.options_of(rule, path)
-        found.extend(
-            stamped(finding, rule, config)
-            for finding in rule.check(unit, **options)
-            if config.enabled(rule, finding.location.path)
-        )
-    except (_TookTooLong, MemoryError):
-        raise
-    except Exception as error:
-        verdict.crashes.append(_crash(rule.code, path, error))
-    verdict.findings.extend(_bounded(found) if len(found) > MAX_FINDINGS else found)
-    verdict.seconds[rule.code] += perf_counter() - started
+    for rule in rules:
+        found: list[Finding] = []
+        try:
+            for finding in rule.check(unit, **options(rule)):
+                if not config.enabled(rule, finding.location.path):
+                    continue
+                found.append(stamped(finding, rule, config))
+        except (_TookTooLong, MemoryError):
+            raise
+        except Exception as error:
+            verdict.crashes.append(_crash(rule.code, path, error))
+        if found:
+            verdict.findings.extend(_bounded(found) if len(found) > MAX_FINDINGS else found)
+        ended = perf_counter()
+        seconds[rule.code] += ended - started
+        started = ended
 
 
 def stamped(finding: Finding, rule: Rule, config: Config) -> Finding:
@@ -239,8 +271,7 @@ def report_trouble(trouble: Trouble, tree: Tree, rules: Rules, verdict: Verdict)
         verdict.unchecked.append(Unchecked(path, _NOT_JUDGED[trouble.kind], trouble.message))
     elif trouble.kind != "vanished" or path in tree.explicit:
         load_language(LANGUAGES["HYG"])
-        for rule in rules.of("toolkit").get(Trouble, ()):
-            run_rule(rule, trouble, path, rules.config, verdict)
+        run_rules(rules.of("toolkit").get(Trouble, ()), trouble, path, rules.config, verdict)
 
 
 def _crash(rule: str, path: str, error: Exception) -> Crash:

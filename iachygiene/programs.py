@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from iachygiene import __version__
 from iachygiene.discover import KINDS
 from iachygiene.interrupt import wait_for
-from iachygiene.judge import Rules, Verdict, empty_verdict, report_trouble, run_rule
+from iachygiene.judge import Rules, Verdict, empty_verdict, report_trouble, run_rules
 from iachygiene.model import Job, ToolStatus, Trouble, Unchecked
 from iachygiene.rendered import RENDERERS, Rendering
 from iachygiene.rule import brief
@@ -154,8 +154,8 @@ class Programs:
                 verdict.unchecked.append(unit)
             elif not isinstance(unit, ToolStatus):
                 for table in tables:
-                    for rule in table.get(type(unit), ()):
-                        run_rule(rule, unit, unit.location.path, self.config, verdict)
+                    found = table.get(type(unit), ())
+                    run_rules(found, unit, unit.location.path, self.config, verdict)
         self._said += self._rendering.finish(rules, verdict)
         return verdict
 

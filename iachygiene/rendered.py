@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from iachygiene.interrupt import wait_for
-from iachygiene.judge import Rules, Verdict, empty_verdict, run_rule
+from iachygiene.judge import Rules, Verdict, empty_verdict, run_rules
 from iachygiene.model import (
     WHOLE_FILE,
     Comment,
@@ -135,8 +135,7 @@ class Rendering:
         table: Mapping[type, Any] = rules.of("kubernetes")
         own = empty_verdict()
         for unit in _units(rendered, self.tree):
-            for rule in table.get(type(unit), ()):
-                run_rule(rule, unit, unit.location.path, self.config, own)
+            run_rules(table.get(type(unit), ()), unit, unit.location.path, self.config, own)
             own.comments.extend(comments(unit))
             if rules.linking:
                 verdict.facts.extend(_facts(unit))

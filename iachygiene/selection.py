@@ -138,6 +138,7 @@ class View:
         return max(named, key=lambda pair: (pair[0].layer, pair[0].rank), default=None)
 
     def options(self, rule: Rule) -> Mapping[str, Any]:
+        """The options set for a rule, by the names of its parameters."""
         if not self._tables:
             return {}
         known = self._options.get(rule.code)

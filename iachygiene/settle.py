@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iachygiene.discover import Discovered, beside
-from iachygiene.judge import Rules, Verdict, empty_verdict, run_rule
+from iachygiene.judge import Rules, Verdict, empty_verdict, run_rules
 from iachygiene.model import (
     Broken,
     Finding,
@@ -181,8 +181,9 @@ def _match(
     for stale in stale_entries(matched, baseline, source.get(baseline.path)):
         if stale.entry.path in unjudged or not (programs_ran or _needs_none(stale.entry.rule)):
             continue
-        for rule in rules.of("toolkit").get(type(stale), ()):
-            run_rule(rule, stale, baseline.path, rules.config, verdict)
+        run_rules(
+            rules.of("toolkit").get(type(stale), ()), stale, baseline.path, rules.config, verdict
+        )
     if options.strict:
         raised = [one._replace(severity=Severity.WARNING) for one in verdict.findings]
         verdict.findings[:] = raised
@@ -253,8 +254,7 @@ def _judge_project(
     from iachygiene.parse.project import Project, decode
 
     project = Project(decode(facts), outside)
-    for rule in rules.of("project").get(Project, ()):
-        run_rule(rule, project, "", rules.config, verdict)
+    run_rules(rules.of("project").get(Project, ()), project, "", rules.config, verdict)
     if cache:
         cache.keep_linked(outside, verdict)
     return verdict
@@ -318,8 +318,7 @@ def _judge_suppression(
         linking=linking,
         judged=judged,
     )
-    for rule in rules.of("toolkit").get(Suppression, ()):
-        run_rule(rule, unit, path, rules.config, verdict)
+    run_rules(rules.of("toolkit").get(Suppression, ()), unit, path, rules.config, verdict)
 
 
 def _give_way(findings: Sequence[Finding]) -> list[Finding]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from posixpath import normpath
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,6 +26,14 @@ _STANDS_IN = re.compile(r"[{<\[]")
 """What is in a URL where a reader is to put his own repository."""
 _MAX_FILES = 300
 """Files that are read of one directory that an Application deploys."""
+
+
+@lru_cache(maxsize=1)
+def _origin(tree: Tree) -> str | None:
+    """The URL that the scanned tree was cloned from: git is asked once for all of its jobs."""
+    from iachygiene.git import origin
+
+    return origin(tree.root)
 
 
 class Source(NamedTuple):
@@ -247,13 +256,12 @@ class ArgoSet:
     """The objects of Argo CD and Image Updater in manifests that belong together."""
 
     __slots__ = (
-        *("_own", "_tree", "_updates", "_write_backs", "applications", "projects", "references"),
+        *("_tree", "_updates", "_write_backs", "applications", "projects", "references"),
         "updaters",
     )
 
     def __init__(self, manifests: Iterable[Manifest], tree: Tree) -> None:
         self._tree = tree
-        self._own: list[str | None] = []
         self._updates: list[Update] | None = None
         self._write_backs: list[WriteBack] | None = None
         self.applications: list[Application] = []
@@ -285,11 +293,7 @@ class ArgoSet:
 
     def is_own(self, repository: str) -> bool:
         """Whether a URL is that of the scanned repository."""
-        if not self._own:
-            from iachygiene.git import origin
-
-            self._own.append(origin(self._tree.root))
-        own = self._own[0]
+        own = _origin(self._tree)
         return own is not None and _repository(own) == _repository(repository)
 
     def holds(self, path: str) -> bool:

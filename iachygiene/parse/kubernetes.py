@@ -7,8 +7,9 @@ of kustomizations those of https://kubectl.docs.kubernetes.io/references/kustomi
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from posixpath import basename, dirname
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -216,6 +217,11 @@ class Object:
         self.partial = overlay.is_patch or (patches and _has_patch_directive(root))
 
     @property
+    def api_version(self) -> str:
+        """Group and version as an object spells them."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
     def object(self) -> str:
         """Kind, namespace and name, as reports show it."""
         name = f"{self.namespace}/{self.name}" if self.namespace else self.name
@@ -400,6 +406,11 @@ class Manifest:
         return self.file.location
 
     @property
+    def stand_in(self) -> object:
+        """What a manifest without pods may be judged by, as far as rules look at pods alone."""
+        return None if self.pods else _PODLESS
+
+    @property
     def catalog(self) -> Catalog:
         """The schemas of the Kubernetes version that the objects are for."""
         if self._catalog is None:
@@ -416,17 +427,26 @@ class Manifest:
         repeat it.
         """
         if self._doubtful is None:
-            self._doubtful = list(_doubtful_mappings(self))
+            self._doubtful = list(self.mappings_that(_is_doubtful))
         return self._doubtful
+
+    def mappings_that(
+        self, are_sought: Callable[[yaml.Mapping], bool]
+    ) -> Iterator[tuple[str, yaml.Mapping]]:
+        """The mappings of a sort, each with the object it is in, "" for none."""
+        found = [one for each in self.documents for one in each.mappings_that(are_sought)]
+        objects = sorted(self.objects, key=lambda one: one.root.start) if found else []
+        starts = [one.root.start for one in objects]
+        for mapping in found:
+            index = bisect_right(starts, mapping.start) - 1
+            inside = index >= 0 and mapping.start < objects[index].root.end
+            yield objects[index].object if inside else "", mapping
 
     @property
     def violations(self) -> list[tuple[Object, Violation]]:
         """What the objects have that their schemas do not allow."""
         if self._violations is None:
-            catalog = self.catalog
-            self._violations = [
-                (one, violation) for one in self.objects for violation in catalog.violations(one)
-            ]
+            self._violations = list(_violations(self))
         return self._violations
 
     @property
@@ -441,31 +461,35 @@ class Manifest:
         return self._containers
 
 
-def _doubtful_mappings(manifest: Manifest) -> Iterator[tuple[str, yaml.Mapping]]:
-    # One walk for several rules: it passes every mapping there is.
-    roots = {id(one.root): one.object for one in manifest.objects}
-    repeats = "*" in manifest.file.text and "&" in manifest.file.text
-    seen: set[int] = set()
-    owner = ""
-    for document in manifest.documents:
-        pending: list[yaml.Node] = [document.root]
-        owner = ""
-        while pending:
-            node = pending.pop()
-            if repeats:
-                if id(node) in seen:
-                    continue
-                seen.add(id(node))
-            if type(node) is yaml.Mapping:
-                # Items of a List are objects of their own, and what follows them is none.
-                owner = roots.get(id(node), owner)
-                keys = [key.text for key in node.children[::2] if type(key) is yaml.Scalar]
-                distinct = set(keys)
-                if len(distinct) < len(keys) or not distinct.isdisjoint(yaml.BOOLEANS):
-                    yield owner, node
-            elif type(node) is not yaml.Sequence:
-                continue
-            pending += [child for child in node.children if type(child) is not yaml.Scalar]
+class _Podless:
+    """All manifests without pods, to a rule that looks at nothing else."""
+
+    pods = ()
+    containers = ()
+
+
+_PODLESS = _Podless()
+
+
+def _violations(manifest: Manifest) -> Iterator[tuple[Object, Violation]]:
+    catalog = manifest.catalog
+    documents = {id(document.root): document for document in manifest.documents}
+    for one in manifest.objects:
+        document = documents.get(id(one.root))
+        sought = (catalog.release, catalog.schema(one.api_version, one.kind), one.partial)
+        if document is not None and sought in document.absent:
+            continue
+        found = catalog.violations(one)
+        if document is not None and not found:
+            document.absent.add(sought)
+        for violation in found:
+            yield one, violation
+
+
+def _is_doubtful(mapping: yaml.Mapping) -> bool:
+    keys = [key.text for key in mapping.children[::2] if type(key) is yaml.Scalar]
+    distinct = set(keys)
+    return len(distinct) < len(keys) or not distinct.isdisjoint(yaml.BOOLEANS)
 
 
 def _objects(
@@ -650,15 +674,13 @@ def _is_template(stream: yaml.Stream) -> bool:
         broken = stream.file.line(line)
         return is_unknown(broken) or _BRACED_NAME.search(broken) is not None
     return "{{" in text and any(
-        _is_template_mark(node)
-        for document in stream.documents
-        for node in yaml.walk(document.root)
+        document.mappings_that(_is_template_mark) for document in stream.documents
     )
 
 
-def _is_template_mark(node: yaml.Node) -> bool:
-    """Whether a node is what unquoted braces look like to YAML: `{{ .Values.image }}`."""
-    if type(node) is not yaml.Mapping or len(node.children) != 2:
+def _is_template_mark(node: yaml.Mapping) -> bool:
+    """Whether a mapping is what unquoted braces look like to YAML: `{{ .Values.image }}`."""
+    if len(node.children) != 2:
         return False
     key = node.children[0]
     return type(key) is yaml.Mapping or (type(key) is yaml.Scalar and key.is_null)
@@ -683,7 +705,7 @@ def load(job: Job, tree: Tree) -> Iterator[Unit | Trouble | Unchecked]:
             file = tree.read(path)
             if file.path in streams:
                 continue
-            stream = yaml.parse(file)
+            stream = yaml.parse(file, shared=True)
         except Broken as broken:
             yield broken.trouble
             complete = False

@@ -12,7 +12,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from math import isinf
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from iachygiene.model import Broken, Comment, Location, SourceFile, Span, Trouble
 
@@ -22,6 +22,10 @@ MAX_NODES = 2_000_000
 MAX_EXPANSION = 100_000
 """Nodes that the aliases of one document stand for."""
 MAX_DOCUMENTS = 20_000
+_LONG = 1000
+"""Characters of a document from which on it may be worth a copy."""
+_KEPT = 4_000_000
+"""Characters of all documents that are kept to be copied."""
 
 
 class Scalar:
@@ -65,10 +69,53 @@ class Scalar:
         return not self.style and self.text in _NULLS and self.tag in (None, _NULL_TAG)
 
 
-class Mapping:
+class _Collection:
+    """What mappings and sequences have in common."""
+
+    __slots__ = ("_model", "children", "end", "file", "start", "tag")
+
+    def __init__(self, file: SourceFile, start: int, tag: str | None) -> None:
+        self.file = file
+        self.start = start
+        self.end = start
+        self.tag = tag
+        self.children: list[Node] = []
+        self._model: _Collection
+
+    @property
+    def location(self) -> Location:
+        """From the first key or dash, or the opening bracket, to the end of the last child."""
+        span = _without_properties(self.file.text, self.start, self.end)
+        return Location(self.file.path, span)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> list[Node]:
+            # Only what is not set comes here: the children of a copy, made when asked for.
+            if name != "children":
+                raise AttributeError(name)
+            by = self.start - self._model.start
+            self.children = [_moved(child, self.file, by) for child in self._model.children]
+            return self.children
+
+
+def _moved(node: Node, file: SourceFile, by: int) -> Node:
+    """A copy of a node for another place; nothing below a collection is copied yet."""
+    start, end = node.start + by, node.end + by
+    if type(node) is Scalar:
+        return Scalar(file, start, end, node.text, node.style, node.tag)
+    assert isinstance(node, _Collection)
+    copy = type(node)(file, start, node.tag)
+    copy.end = end
+    copy._model = node
+    del copy.children
+    return copy
+
+
+class Mapping(_Collection):
     """A mapping. `children` are keys and values in turn, as written."""
 
-    __slots__ = ("_entries", "children", "end", "file", "start", "tag")
+    __slots__ = ("_entries",)
 
     def __init__(self, file: SourceFile, start: int, tag: str | None) -> None:
         self.file = file
@@ -77,12 +124,6 @@ class Mapping:
         self.tag = tag
         self.children: list[Node] = []
         self._entries: dict[str, Entry] | None = None
-
-    @property
-    def location(self) -> Location:
-        """From the first key, or the opening brace, to the end of the last value."""
-        span = _without_properties(self.file.text, self.start, self.end)
-        return Location(self.file.path, span)
 
     @property
     def entries(self) -> dict[str, Entry]:
@@ -97,10 +138,11 @@ class Mapping:
             for key, value in self.pairs():
                 if type(key) is not Scalar:
                     continue
-                if _is_merge(key):
+                text = key.text
+                if text == "<<" and _is_merge(key):
                     merged += merge_sources(value) or ()
                 else:
-                    entries[key.text] = Entry(key, value)
+                    entries[text] = Entry(key, value)
             for source in merged:
                 for text, entry in source.entries.items():
                     entries.setdefault(text, entry)
@@ -171,23 +213,10 @@ class Mapping:
                 yield first[key.text], key
 
 
-class Sequence:
+class Sequence(_Collection):
     """A sequence of nodes."""
 
-    __slots__ = ("children", "end", "file", "start", "tag")
-
-    def __init__(self, file: SourceFile, start: int, tag: str | None) -> None:
-        self.file = file
-        self.start = start
-        self.end = start
-        self.tag = tag
-        self.children: list[Node] = []
-
-    @property
-    def location(self) -> Location:
-        """From the first dash, or the opening bracket, to the end of the last item."""
-        span = _without_properties(self.file.text, self.start, self.end)
-        return Location(self.file.path, span)
+    __slots__ = ()
 
     def __iter__(self) -> Iterator[Node]:
         return iter(self.children)
@@ -236,11 +265,47 @@ class Entry(NamedTuple):
     value: Node
 
 
-class Document(NamedTuple):
-    """One document of a stream. An empty one has a null scalar as its root."""
+class Document:
+    """One document of a stream. An empty one has a null scalar as its root.
 
-    root: Node
-    span: Span
+    `nodes` counts them, `aliased` says that some stand in several places. `absent` names
+    what a walk over the document did not find; copies share it.
+    """
+
+    __slots__ = ("_mappings", "absent", "aliased", "nodes", "root", "start")
+
+    def __init__(
+        self, root: Node, start: int, nodes: int, aliased: bool, mappings: list[Mapping] | None
+    ) -> None:
+        self.root = root
+        self.start = start
+        self.nodes = nodes
+        self.aliased = aliased
+        self.absent: set[object] = set()
+        self._mappings = mappings
+
+    @property
+    def mappings(self) -> list[Mapping]:
+        """All mappings in the order of the text, each once."""
+        if self._mappings is None:
+            self._mappings = [node for node in walk(self.root) if type(node) is Mapping]
+        return self._mappings
+
+    def mappings_that(self, are_sought: Callable[[Mapping], bool]) -> list[Mapping]:
+        """The mappings of a sort, which nothing but their keys and values may decide."""
+        if are_sought in self.absent:
+            return []
+        found = list(filter(are_sought, self.mappings))
+        if not found:
+            self.absent.add(are_sought)
+        return found
+
+    def moved(self, file: SourceFile, by: int) -> Document:
+        """A copy at another place."""
+        root = _moved(self.root, file, by)
+        copy = Document(root, self.start + by, self.nodes, False, None)
+        copy.absent = self.absent
+        return copy
 
 
 class Stream(NamedTuple):
@@ -332,14 +397,83 @@ def walk(node: Node) -> Iterator[Node]:
             pending.extend(reversed(node.children))
 
 
-def parse(file: SourceFile) -> Stream:
+class _Seen:
+    """The last long documents that were read, by their text, with where that started."""
+
+    def __init__(self) -> None:
+        self.documents: dict[str, tuple[int, Document]] = {}
+        self._size = 0
+
+    def keep(self, body: str, start: int, document: Document) -> None:
+        if body in self.documents:
+            return
+        self.documents[body] = (start, document)
+        self._size += len(body)
+        while self._size > _KEPT:
+            oldest = next(iter(self.documents))
+            del self.documents[oldest]
+            self._size -= len(oldest)
+
+
+_SEEN = _Seen()
+
+
+def parse(file: SourceFile, *, shared: bool = False) -> Stream:
     """Read a file. Documents before an error are kept, the rest of the file is not read.
 
+    With `shared`, a long document with the text of an earlier one is a copy of that.
     Raises `Broken` where the file is no text.
     """
+    text = file.text
+    if not shared or len(text) < _LONG or text.startswith("%") or "\n%" in text:
+        return _parse(file, text)
+    bodies = _bodies(text)
+    known = {start: seen for start, body in bodies.items() if (seen := _SEEN.documents.get(body))}
+    if known:
+        left = (_emptied(body) if start in known else body for start, body in bodies.items())
+        text = "---\n".join(left)
+    stream = _parse(file, text)
+    if stream.trouble is not None:
+        return _parse(file, file.text) if known else stream
+    starts = list(bodies)
+    held: dict[int, list[Document]] = {}
+    for document in stream.documents:
+        start = starts[bisect_right(starts, document.start + len("---\n")) - 1]
+        held.setdefault(start, []).append(document)
+    for start, documents in held.items():
+        if start in known:
+            began, model = known[start]
+            documents[:] = [model.moved(file, start - began)]
+        elif len(documents) == 1 and len(bodies[start]) >= _LONG and not documents[0].aliased:
+            _SEEN.keep(bodies[start], start, documents[0])
+    if known:
+        whole = tuple(document for documents in held.values() for document in documents)
+        if sum(document.nodes for document in whole) > MAX_NODES:
+            return _parse(file, file.text)
+        stream = stream._replace(documents=whole)
+    return stream
+
+
+def _bodies(text: str) -> dict[int, str]:
+    """What lies between the lines that are a plain `---`, by where it starts."""
+    first = 0 if text.startswith("---\n") else text.find("\n---\n") + 1 or len(text)
+    bodies = {0: text[:first]}
+    while first < len(text):
+        start = first + len("---\n")
+        mark = text.find("\n---\n", start - 1)
+        first = len(text) if mark == -1 else mark + 1
+        bodies[start] = text[start:first]
+    return bodies
+
+
+def _emptied(body: str) -> str:
+    """A null of the same length."""
+    return "~" + "\n" * (len(body) - 1)
+
+
+def _parse(file: SourceFile, text: str) -> Stream:
     from yaml import YAMLError
 
-    text = file.text
     merges = "<<" in text
     documents: list[Document] = []
     trouble = None
@@ -347,9 +481,9 @@ def parse(file: SourceFile) -> Stream:
         for document in _documents(file, _events(text)):
             if len(documents) == MAX_DOCUMENTS:
                 message = f"more than {MAX_DOCUMENTS:,} documents"
-                raise Broken(_over(file, document.span.start, message))
+                raise Broken(_over(file, document.start, message))
             if merges:
-                _check_merges(document.root)
+                _check_merges(document)
             documents.append(document)
     except Broken as broken:
         trouble = broken.trouble
@@ -402,9 +536,10 @@ def _documents(file: SourceFile, get_event: Callable[[], Any]) -> Iterator[Docum
     document_end = events.DocumentEndEvent
     stack: list[Mapping | Sequence] = []
     roots: list[Node] = []
+    mappings: list[Mapping] = []
     append = roots.append
     anchors = _Anchors(file)
-    nodes = start = end = 0
+    nodes = before = start = end = 0
     limit = MAX_NODES
     for event in iter(get_event, None):
         kind = type(event)
@@ -416,9 +551,12 @@ def _documents(file: SourceFile, get_event: Callable[[], Any]) -> Iterator[Docum
             if event.anchor is not None:
                 anchors.define(event.anchor, scalar, 1)
         elif kind is mapping_start or kind is sequence_start:
-            node: Mapping | Sequence = (Mapping if kind is mapping_start else Sequence)(
-                file, event.start_mark.index, event.tag
-            )
+            node: Mapping | Sequence
+            if kind is mapping_start:
+                node = Mapping(file, event.start_mark.index, event.tag)
+                mappings.append(node)
+            else:
+                node = Sequence(file, event.start_mark.index, event.tag)
             append(node)
             append = node.children.append
             stack.append(node)
@@ -442,9 +580,11 @@ def _documents(file: SourceFile, get_event: Callable[[], Any]) -> Iterator[Docum
         elif kind is document_start:
             start, end = event.start_mark.index, event.end_mark.index
             roots.clear()
+            before = nodes
+            mappings = []
             anchors = _Anchors(file)
         elif kind is document_end:
-            yield Document(roots[0], Span(start, end))
+            yield Document(roots[0], start, nodes - before, anchors.followed, mappings)
         if nodes > limit:
             raise Broken(_over(file, end, f"more than {limit:,} nodes"))
 
@@ -452,13 +592,14 @@ def _documents(file: SourceFile, get_event: Callable[[], Any]) -> Iterator[Docum
 class _Anchors:
     """The anchors of one document, and how many nodes its aliases stand for so far."""
 
-    __slots__ = ("_defined", "_expanded", "_file", "pending")
+    __slots__ = ("_defined", "_expanded", "_file", "followed", "pending")
 
     def __init__(self, file: SourceFile) -> None:
         self._file = file
         self._defined: dict[str, tuple[Node, int]] = {}
         self.pending: list[tuple[int, int, str, Node]] = []
         self._expanded = 0
+        self.followed = False
 
     def define(self, name: str, node: Node, size: int) -> None:
         self._defined[name] = (node, size)
@@ -478,6 +619,7 @@ class _Anchors:
         place = Location(self._file.path, Span(start, end))
         if name not in self._defined:
             raise Broken(Trouble("syntax", place, f'"*{name}" refers to no anchor before it'))
+        self.followed = True
         node, size = self._defined[name]
         if size == 0:
             return Alias(self._file, start, end, name)
@@ -488,10 +630,8 @@ class _Anchors:
         return node
 
 
-def _check_merges(root: Node) -> None:
-    for node in walk(root):
-        if type(node) is not Mapping:
-            continue
+def _check_merges(document: Document) -> None:
+    for node in document.mappings:
         for key, value in node.pairs():
             if type(key) is Scalar and _is_merge(key) and merge_sources(value) is None:
                 message = 'the value of "<<" is neither a mapping nor a list of mappings'

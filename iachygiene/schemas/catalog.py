@@ -80,7 +80,7 @@ class Catalog:
 
     def violations(self, one: Object) -> list[Violation]:
         """What an object has that its schema does not allow."""
-        api_version = f"{one.group}/{one.version}" if one.group else one.version
+        api_version = one.api_version
         checker = Checker(self.release.definition, one.partial)
         above = one.location
         schema = self.release.schema(api_version, one.kind)
@@ -100,7 +100,7 @@ def _read(path: str, tree: Tree) -> dict[tuple[str, str], Schema]:
     data = tree.raw(path)
     key = (path, hash(data))
     if key not in _READ:
-        stream = yaml.parse(tree.read(path))
+        stream = yaml.parse(tree.read(path), shared=True)
         _READ[key] = _defined(one.root for one in stream.documents)
     return _READ[key]
 

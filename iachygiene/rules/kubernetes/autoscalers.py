@@ -281,8 +281,7 @@ def _target_aliases(manifests: ManifestSet, scaler: Object, target: Mapping) -> 
     alike = [
         one
         for one in manifests.objects
-        if (one.kind, one.name) == (kind, name)
-        and (f"{one.group}/{one.version}" if one.group else one.version) == api_version
+        if (one.kind, one.name) == (kind, name) and one.api_version == api_version
     ]
     found = {
         # It takes the version of what has no group for "/v1".

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from iachygiene.model import Edit, Findings, Fix, Severity, at
 from iachygiene.parse.kubernetes import Manifest
-from iachygiene.parse.yaml import BOOLEANS, Mapping, Scalar, walk
+from iachygiene.parse.yaml import BOOLEANS, Mapping, Scalar
 from iachygiene.rule import rule
 
 _WORDS = frozenset(word for word in BOOLEANS if word.lower() not in ("true", "false"))
@@ -134,19 +134,16 @@ def unsorted_keys(manifest: Manifest) -> Findings:
         kind: ConfigMap
         metadata: {labels: {app: web}, name: web}
     """
-    seen: set[int] = set()
-    for one in manifest.objects:
-        for mapping in walk(one.root):
-            if type(mapping) is not Mapping or id(mapping) in seen:
-                continue
-            seen.add(id(mapping))
-            keys = [key for key in mapping.children[::2] if type(key) is Scalar and key.text]
-            for key, sorted_key in zip(keys, sorted(keys, key=_bytes), strict=True):
-                if key.text != sorted_key.text:
-                    message = f'"{sorted_key.text}" comes before "{key.text}" in a sorted mapping'
-                    yield at(key, message, object=one.object)
-                    break
+    for owner, mapping in manifest.mappings_that(_is_unsorted):
+        keys = [key for key in mapping.children[::2] if type(key) is Scalar and key.text]
+        for key, text in zip(keys, sorted(key.text for key in keys), strict=True):
+            if owner and key.text != text:
+                message = f'"{text}" comes before "{key.text}" in a sorted mapping'
+                yield at(key, message, object=owner)
+                break
 
 
-def _bytes(key: Scalar) -> bytes:
-    return key.text.encode(errors="surrogatepass")
+def _is_unsorted(mapping: Mapping) -> bool:
+    # The order of code points is that of their bytes.
+    texts = [key.text for key in mapping.children[::2] if type(key) is Scalar and key.text]
+    return texts != sorted(texts)

@@ -240,7 +240,7 @@ def removed_api_version(manifest: Manifest) -> Findings:
         version = manifest.catalog.version
         message = _problem(one, version)
         if message:
-            api_version = _api_version(one)
+            api_version = one.api_version
             retired = _KINDS.get((api_version, one.kind))
             yield at(
                 _place(one),
@@ -300,7 +300,7 @@ def deprecated_api_version(manifest: Manifest) -> Findings:
     """
     version = manifest.catalog.version
     for one in manifest.objects:
-        api_version = _api_version(one)
+        api_version = one.api_version
         since, successor = _SUCCESSORS.get((api_version, one.kind), ("", ""))
         if successor and _minor(version) >= _minor(since):
             message = f'"{api_version}" {one.kind} is deprecated for {successor} since {since}'
@@ -317,10 +317,6 @@ def deprecated_api_version(manifest: Manifest) -> Findings:
             )
 
 
-def _api_version(one: Object) -> str:
-    return f"{one.group}/{one.version}" if one.group else one.version
-
-
 def _place(one: Object) -> Location:
     node = one.root.scalar("apiVersion")
     return node.location if node else one.location
@@ -334,7 +330,7 @@ def _problem(one: Object, version: str) -> str:
     """Why a version of Kubernetes does not serve an object, "" where it does or who knows."""
     from iachygiene.schemas.built_in import groups, homes, serving
 
-    api_version = _api_version(one)
+    api_version = one.api_version
     if one.group and one.group not in groups() and one.group not in _OLD_GROUPS:
         return ""
     versions = serving(api_version, one.kind)
@@ -364,7 +360,7 @@ def _stable(one: Object, version: str) -> str:
     if not _UNSTABLE.fullmatch(one.version):
         return ""
     found = homes(version).get(one.kind, ())
-    if _api_version(one) not in found:
+    if one.api_version not in found:
         return ""
     stable = [
         api_version
@@ -386,12 +382,12 @@ def _new_version(one: Object, retired: Retired | None) -> Fix | None:
         return None
     place = node.location.span
     written = node.file.text[place.start : place.end]
-    new = written.replace(_api_version(one), retired.replacement)
+    new = written.replace(one.api_version, retired.replacement)
     return Fix(f"change to {retired.replacement}", (Edit(place, new),))
 
 
 def _peers(one: Object) -> tuple[str, ...]:
-    api_version = _api_version(one)
+    api_version = one.api_version
     peers = []
     # It looks for the word anywhere in the group.
     if "extensions" in one.group and one.version.startswith("v1beta"):
