@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from iachygiene import files
 from iachygiene.files import Tree
 from iachygiene.model import Broken, SourceFile, Trouble
 
@@ -54,6 +56,20 @@ def test_line_over_a_mebibyte_is_over_the_limit(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_bytes(b"a: 1\nb: " + b"x" * (1 << 20) + b"\n")
     trouble = trouble_of(Tree(str(tmp_path)), "a.yaml")
     assert (trouble.kind, trouble.location.span.start) == ("over-limit", 5)
+
+
+@given(st.lists(st.integers(0, 12), max_size=12))
+def test_the_first_line_over_the_limit_is_named(lengths: list[int]) -> None:
+    file = SourceFile("a", "\n".join("x" * length for length in lengths).encode())
+    starts = [sum(lengths[:number]) + number for number in range(len(lengths))]
+    expected = [start for start, length in zip(starts, lengths, strict=True) if length > 9]
+    with patch.object(files, "MAX_LINE", 9):
+        try:
+            files._look_for_long_line(file, file.text)
+            found = []
+        except Broken as broken:
+            found = [broken.trouble.location.span.start]
+    assert found == expected[:1]
 
 
 @pytest.mark.parametrize(
@@ -140,6 +156,24 @@ def test_lines_are_the_same_whatever_was_asked_before(
         assert file.position(min(offset, len(text)))[0] == before.count("\n") + 1
         number = data.draw(st.integers(1, len(lines) + 2))
         assert file.line(number) == (lines[number - 1] if number <= len(lines) else "")
+
+
+@given(st.text(alphabet="a\nü\r", max_size=40), st.lists(st.integers(0, 40), max_size=5))
+def test_position_does_not_depend_on_what_was_asked_before(text: str, asked: list[int]) -> None:
+    file = SourceFile("a", text.encode())
+    for offset in asked:
+        at = min(offset, len(text))
+        before = text[:at]
+        expected = (before.count("\n") + 1, at - (before.rfind("\n") + 1) + 1)
+        assert file.position(at) == expected
+
+
+@given(st.text(alphabet="a\nü\r", max_size=40))
+def test_lines_are_what_line_feeds_divide(text: str) -> None:
+    file = SourceFile("a", text.encode())
+    lines = text.split("\n")
+    expected = [*(line.removesuffix("\r") for line in lines), ""]
+    assert [file.line(number + 1) for number in range(len(lines) + 1)] == expected
 
 
 @given(st.binary(max_size=60))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from iachygiene.image import ImageRef, parse_image
 from iachygiene.model import Broken, Comment, Job, Location, SourceFile, Trouble, Unchecked
-from iachygiene.parse import kustomize, yaml
+from iachygiene.parse import alike, kustomize, yaml
 from iachygiene.parse.charts import chart_of
 from iachygiene.parse.contexts import group as group
 from iachygiene.parse.kustomize import (
@@ -705,7 +705,7 @@ def load(job: Job, tree: Tree) -> Iterator[Unit | Trouble | Unchecked]:
             file = tree.read(path)
             if file.path in streams:
                 continue
-            stream = yaml.parse(file, shared=True)
+            stream = alike.parse(file)
         except Broken as broken:
             yield broken.trouble
             complete = False

@@ -22,10 +22,6 @@ MAX_NODES = 2_000_000
 MAX_EXPANSION = 100_000
 """Nodes that the aliases of one document stand for."""
 MAX_DOCUMENTS = 20_000
-_LONG = 1000
-"""Characters of a document from which on it may be worth a copy."""
-_KEPT = 4_000_000
-"""Characters of all documents that are kept to be copied."""
 
 
 class Scalar:
@@ -397,83 +393,15 @@ def walk(node: Node) -> Iterator[Node]:
             pending.extend(reversed(node.children))
 
 
-class _Seen:
-    """The last long documents that were read, by their text, with where that started."""
+def parse(file: SourceFile, text: str | None = None) -> Stream:
+    """Read a file, or a text of the same places in its stead.
 
-    def __init__(self) -> None:
-        self.documents: dict[str, tuple[int, Document]] = {}
-        self._size = 0
-
-    def keep(self, body: str, start: int, document: Document) -> None:
-        if body in self.documents:
-            return
-        self.documents[body] = (start, document)
-        self._size += len(body)
-        while self._size > _KEPT:
-            oldest = next(iter(self.documents))
-            del self.documents[oldest]
-            self._size -= len(oldest)
-
-
-_SEEN = _Seen()
-
-
-def parse(file: SourceFile, *, shared: bool = False) -> Stream:
-    """Read a file. Documents before an error are kept, the rest of the file is not read.
-
-    With `shared`, a long document with the text of an earlier one is a copy of that.
-    Raises `Broken` where the file is no text.
+    Documents before an error are kept, the rest of the file is not read. Raises `Broken`
+    where the file is no text.
     """
-    text = file.text
-    if not shared or len(text) < _LONG or text.startswith("%") or "\n%" in text:
-        return _parse(file, text)
-    bodies = _bodies(text)
-    known = {start: seen for start, body in bodies.items() if (seen := _SEEN.documents.get(body))}
-    if known:
-        left = (_emptied(body) if start in known else body for start, body in bodies.items())
-        text = "---\n".join(left)
-    stream = _parse(file, text)
-    if stream.trouble is not None:
-        return _parse(file, file.text) if known else stream
-    starts = list(bodies)
-    held: dict[int, list[Document]] = {}
-    for document in stream.documents:
-        start = starts[bisect_right(starts, document.start + len("---\n")) - 1]
-        held.setdefault(start, []).append(document)
-    for start, documents in held.items():
-        if start in known:
-            began, model = known[start]
-            documents[:] = [model.moved(file, start - began)]
-        elif len(documents) == 1 and len(bodies[start]) >= _LONG and not documents[0].aliased:
-            _SEEN.keep(bodies[start], start, documents[0])
-    if known:
-        whole = tuple(document for documents in held.values() for document in documents)
-        if sum(document.nodes for document in whole) > MAX_NODES:
-            return _parse(file, file.text)
-        stream = stream._replace(documents=whole)
-    return stream
-
-
-def _bodies(text: str) -> dict[int, str]:
-    """What lies between the lines that are a plain `---`, by where it starts."""
-    first = 0 if text.startswith("---\n") else text.find("\n---\n") + 1 or len(text)
-    bodies = {0: text[:first]}
-    while first < len(text):
-        start = first + len("---\n")
-        mark = text.find("\n---\n", start - 1)
-        first = len(text) if mark == -1 else mark + 1
-        bodies[start] = text[start:first]
-    return bodies
-
-
-def _emptied(body: str) -> str:
-    """A null of the same length."""
-    return "~" + "\n" * (len(body) - 1)
-
-
-def _parse(file: SourceFile, text: str) -> Stream:
     from yaml import YAMLError
 
+    text = file.text if text is None else text
     merges = "<<" in text
     documents: list[Document] = []
     trouble = None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from iachygiene.keys import KUBERNETES_VERSIONS
 from iachygiene.model import Broken
-from iachygiene.parse import yaml
+from iachygiene.parse import alike, yaml
 from iachygiene.schemas.built_in import release
 from iachygiene.schemas.check import ANYTHING, OBJECT, Checker, Schema, Violation, compiled
 
@@ -100,7 +100,7 @@ def _read(path: str, tree: Tree) -> dict[tuple[str, str], Schema]:
     data = tree.raw(path)
     key = (path, hash(data))
     if key not in _READ:
-        stream = yaml.parse(tree.read(path), shared=True)
+        stream = alike.parse(tree.read(path))
         _READ[key] = _defined(one.root for one in stream.documents)
     return _READ[key]
 
