@@ -210,6 +210,8 @@ spec: {selector: {app: web}, ports: [MORE{name: a, port: PORT}]}
         ({"PORT": "80", "MORE": "{name: b, port: 8080}, "}, False),
         ({"PORT": "8008", "MORE": "{name: b, port: 8080}, "}, True),
         ({"PORT": "8008", "ARGS": "--listen=:8008"}, False),
+        ({"PORT": "8008", "ARGS": "http://catalog:8008"}, True),
+        ({"PORT": "8008", "ARGS": "http://0.0.0.0:8008"}, False),
         ({"PORT": "8080"}, False),
     ],
 )
