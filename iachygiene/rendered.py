@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from iachygiene.interrupt import wait_for
 from iachygiene.judge import Rules, Verdict, empty_verdict, run_rules
 from iachygiene.model import (
     WHOLE_FILE,
+    Broken,
     Comment,
     Finding,
     Job,
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from iachygiene.config import Config
     from iachygiene.engine import Options
     from iachygiene.files import Tree
-    from iachygiene.parse.kubernetes import Unit
+    from iachygiene.parse.kubernetes import Object, Unit
     from iachygiene.parse.project import Fact
     from iachygiene.tools import Program
     from iachygiene.wrap.rendering import Rendered
@@ -139,13 +141,19 @@ class Rendering:
             own.comments.extend(comments(unit))
             if rules.linking:
                 verdict.facts.extend(_facts(unit))
-        verdict.findings.extend(map(_at_source, own.findings))
+        made_up = _made_up(rendered, self.tree) if any(map(_is_secret, own.findings)) else ()
+        verdict.findings.extend(
+            _at_source(one)
+            for one in own.findings
+            if not (_is_secret(one) and (one.location.path, one.object) in made_up)
+        )
         verdict.comments.extend(_annotations(own.comments))
         verdict.crashes.extend(own.crashes)
         for name, seconds in own.seconds.items():
             verdict.seconds[name] += seconds
 
 
+_VALUES = re.compile(r"(?:^|/)values[^/]*\.ya?ml$")
 _OF_CHART = re.compile(
     r"(?:^|/)(?:Chart\.(?:yaml|lock)|values[^/]*\.(?:ya?ml|json)|(?:templates|files)/.+)$"
 )
@@ -212,6 +220,50 @@ def _no_helm(tree: Tree, count: int, policy: str) -> ToolStatus:
         hint=missing.hint,
         required=policy == "always",
     )
+
+
+def _is_secret(finding: Finding) -> bool:
+    return finding.rule == "K8S655"
+
+
+def _made_up(rendered: Rendered, tree: Tree) -> set[tuple[str, str]]:
+    """Path and name of the Secrets of which no value is in a file: rendering made them up."""
+    above = f"{rendered.directory}/" if rendered.directory else ""
+    values = [path for path in tree.listed if path.startswith(above) and _VALUES.search(path)]
+    written = "\n".join(_text(path, tree) for path in values)
+    found = set()
+    for manifest in rendered.manifests:
+        path = manifest.file.path
+        for one in manifest.objects:
+            if one.kind == "Secret":
+                source = written + _text(path, tree)
+                if not any(value in source for value in _secret_values(one)):
+                    found.add((path, one.object))
+    return found
+
+
+def _text(path: str, tree: Tree) -> str:
+    try:
+        return tree.read(path).text
+    except Broken:
+        return ""
+
+
+def _secret_values(secret: Object) -> list[str]:
+    """The values of a Secret: those that are called secrets, else all."""
+    from base64 import b64decode
+
+    from iachygiene.credentials import names_secret
+
+    values: dict[str, str] = {}
+    for field in ("data", "stringData"):
+        part = secret.root.mapping(field)
+        for name, text in part.text_map().items() if part else ():
+            values[name] = text.strip()
+            if field == "data":
+                with suppress(ValueError):
+                    values[name] = b64decode(text, validate=True).decode().strip()
+    return [text for name, text in values.items() if names_secret(name)] or list(values.values())
 
 
 def _facts(unit: Unit) -> Iterator[Fact]:

@@ -110,6 +110,33 @@ def test_definitions_of_a_chart_are_judged_where_they_are(tmp_path: Path, progra
     ]
 
 
+SECRET = """\
+# Source: shop/templates/pod.yaml
+apiVersion: v1
+kind: Secret
+metadata: {name: web}
+data: {username: c2hvcA==, password: aHVudGVyMjI=}
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "reported"),
+    [
+        ("web/values.yaml", "username: shop\\npassword: other", False),
+        ("web/values.yaml", "password: hunter22", True),
+        ("web/charts/db/values.yaml", "password: hunter22", True),
+        ("web/templates/pod.yaml", "apiVersion: v1\nkind: {{ b64enc 'hunter22' }}", True),
+        ("web/README.md", "hunter22", False),
+    ],
+)
+def test_secret_that_rendering_makes_up_is_written_down_nowhere(
+    path: str, text: str, reported: bool, tmp_path: Path, programs: Path
+) -> None:
+    prints(programs, "helm", SECRET)
+    result = scan(tmp_path, CHART | {path: text}, select=("K8S655",))
+    assert bool(result.findings) is reported
+
+
 WEB, DB = "web/templates/pod.yaml", "web/charts/db/templates/db.yaml"
 
 

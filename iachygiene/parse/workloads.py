@@ -10,6 +10,7 @@ from posixpath import basename
 from typing import NamedTuple
 
 from iachygiene.distance import within
+from iachygiene.endpoints import Endpoint, endpoints
 from iachygiene.parse import yaml
 from iachygiene.parse.kubernetes import (
     CARRIERS,
@@ -193,15 +194,22 @@ def is_slip(written: str, meant: str) -> bool:
 
 
 def mentions(container: Container, number: str) -> bool:
-    """Whether the command, an argument or a variable of a container names a number."""
+    """Whether the command, an argument or a variable of a container names a number of its own."""
     told = (container.node.get(key) for key in ("command", "args", "env"))
     return any(
         number in re.findall("[0-9]+", scalar.text)
+        and not any(
+            _is_elsewhere(one) and one.port == int(number) for one in endpoints(scalar.text)
+        )
         for node in told
         if node is not None
         for scalar in yaml.walk(node)
         if type(scalar) is yaml.Scalar and number in scalar.text
     )
+
+
+def _is_elsewhere(one: Endpoint) -> bool:
+    return one.host not in ("localhost", "127.0.0.1", "0.0.0.0")
 
 
 CLUSTERS_OWN = "kube-system"

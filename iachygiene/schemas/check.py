@@ -255,7 +255,7 @@ class Checker:
             if not types & BOOLEAN and types:
                 self._wrong(node, schema, name, "a boolean")
                 return
-        elif kind is int or (kind is float and value == value and int(value) == value):
+        elif kind is int or (type(value) is float and value.is_integer()):
             if not types & INTEGER and types:
                 self._wrong(node, schema, name, "a number")
                 return

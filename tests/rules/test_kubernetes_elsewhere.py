@@ -210,6 +210,8 @@ spec: {selector: {app: web}, ports: [MORE{name: a, port: PORT}]}
         ({"PORT": "80", "MORE": "{name: b, port: 8080}, "}, False),
         ({"PORT": "8008", "MORE": "{name: b, port: 8080}, "}, True),
         ({"PORT": "8008", "ARGS": "--listen=:8008"}, False),
+        ({"PORT": "8008", "ARGS": "http://catalog:8008"}, True),
+        ({"PORT": "8008", "ARGS": "http://0.0.0.0:8008"}, False),
         ({"PORT": "8080"}, False),
     ],
 )
@@ -261,6 +263,7 @@ spec: {{destination: {{namespace: shop}}, source: {{repoURL: "https://git.exampl
         (invalid_image_reference, "image: REGION-docker.pkg.dev/PROJECT_ID/gke/app:1", False),
         (invalid_image_reference, "image: gcr.io/Project/app:1", True),
         (invalid_name, "metadata: {name: POD_NAME}", False),
+        (invalid_name, "metadata: {name: _}", False),
         (invalid_name, "metadata: {name: Web}", True),
         (invalid_name, "metadata: {name: web, namespace: NAMESPACE}", False),
         (invalid_port_name, "ports: [{name: PORT_NAME, containerPort: 80}]", False),
@@ -279,6 +282,15 @@ def test_words_that_stand_for_others(check: Check, written: str, reported: bool)
         f"    - name: web\n      {lines['image']}\n      {lines['ports']}\n"
     )
     assert bool(found(check, Manifest, text)) is reported
+
+
+@pytest.mark.parametrize(("setting", "reported"), [("namespace: shop\n", False), ("", True)])
+def test_namespace_that_a_kustomization_names(setting: str, reported: bool) -> None:
+    files = {
+        "kustomization.yaml": f"{setting}resources: [namespace.yaml]\n",
+        "namespace.yaml": "apiVersion: v1\nkind: Namespace\nmetadata: {name: Not_yet}\n",
+    }
+    assert bool(found(invalid_name, Manifest, files)) is reported
 
 
 # --- K8S655

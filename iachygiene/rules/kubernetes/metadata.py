@@ -90,14 +90,21 @@ def invalid_name(manifest: Manifest) -> Findings:
             continue
         name = one.root.scalar("metadata", "name")
         why = _why_no_name(one, name.text) if name is not None and name.text else None
-        if name is not None and why and not (is_unknown(name.text) or stands_in(name.text)):
+        # A kustomization that sets a namespace renames what makes namespaces.
+        renamed = one.kind == "Namespace" and bool(one.overlay.namespaces)
+        open_name = name is not None and (is_unknown(name.text) or _is_stand_in(name.text))
+        if name is not None and why and not open_name and not renamed:
             yield at(name.location, f'"{name.text}" {why}', object=one.object)
         space = one.root.scalar("metadata", "namespace")
-        if space is None or not space.text or is_unknown(space.text) or stands_in(space.text):
+        if space is None or not space.text or is_unknown(space.text) or _is_stand_in(space.text):
             continue
         if len(space.text) > 63 or not _LABEL.fullmatch(space.text):
             message = f'"{space.text}" is no name of a namespace'
             yield at(space.location, message, object=one.object)
+
+
+def _is_stand_in(text: str) -> bool:
+    return stands_in(text) or not text.strip("_")
 
 
 def _why_no_name(one: Object, text: str) -> str | None:

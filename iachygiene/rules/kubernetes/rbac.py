@@ -37,14 +37,31 @@ _WILDCARD = (
 )
 
 
-@rule("K8S801", Manifest, Severity.WARNING, default="strict", security=True, aliases=_WILDCARD)
-def wildcard_rbac(manifest: Manifest) -> Findings:
-    """A role allows everything of a kind: all resources, all verbs or all groups.
+@rule("K8S801", Manifest, Severity.WARNING, security=True, aliases=_WILDCARD)
+def wildcard_rbac(manifest: Manifest, *, peer_forms: bool = False) -> Findings:
+    """A role allows everything on everything: all verbs on all resources.
 
     It also holds for what is not there yet: a new resource, a new verb such as `escalate`.
     Naming what is needed is longer and says what the program does.
 
+    Options:
+        peer_forms: report every wildcard, also of resources, verbs or groups alone.
+
     Bad:
+        apiVersion: rbac.authorization.k8s.io/v1
+        kind: Role
+        metadata: {name: web}
+        rules: [{apiGroups: [""], resources: ["*"], verbs: ["*"]}]
+    Bad: the verbs alone, where every wildcard is to be reported
+        -- .iachygiene.toml --
+        [rules.wildcard-rbac]
+        peer-forms = true
+        -- role.yaml --
+        apiVersion: rbac.authorization.k8s.io/v1
+        kind: Role
+        metadata: {name: web}
+        rules: [{apiGroups: [""], resources: [configmaps], verbs: ["*"]}]
+    Good:
         apiVersion: rbac.authorization.k8s.io/v1
         kind: Role
         metadata: {name: web}
@@ -56,12 +73,19 @@ def wildcard_rbac(manifest: Manifest) -> Findings:
         rules: [{apiGroups: [""], resources: [configmaps], verbs: [get, list, watch]}]
     """
     for role, entry in _roles(manifest):
-        for field in ("apiGroups", "resources", "verbs"):
-            for node in texts(entry, field):
-                if node.text == "*":
-                    peers = _WILDCARD[role.version != "v1" :] if field != "apiGroups" else ()
-                    message = f"all {field} are allowed"
-                    yield at(node.location, message, object=role.object, aliases=peers)
+        stars = {
+            field: [node for node in texts(entry, field) if node.text == "*"]
+            for field in ("apiGroups", "resources", "verbs")
+        }
+        groups = [node.text for node in texts(entry, "apiGroups")]
+        everything = stars["resources"] and stars["verbs"] and ("*" in groups or "" in groups)
+        for field, nodes in stars.items():
+            for node in nodes if peer_forms or (everything and field == "verbs") else ():
+                peers = _WILDCARD[role.version != "v1" :] if field != "apiGroups" else ()
+                message = f"all {field} are allowed"
+                if everything and field == "verbs":
+                    message = "all verbs on all resources are allowed"
+                yield at(node.location, message, object=role.object, aliases=peers)
 
 
 @rule(

@@ -26,7 +26,9 @@ def _paths(manifest: Manifest) -> Iterator[tuple[Pod, HostMount, str]]:
         for found in host_mounts(pod):
             if id(found.path) not in seen and not is_unknown(found.path.text):
                 seen.add(id(found.path))
-                yield pod, found, normpath(found.path.text) if found.path.text else ""
+                text = found.path.text
+                # Two slashes at the beginning are kept by POSIX, and one to Linux.
+                yield pod, found, normpath(text.replace("//", "/")) if text else ""
 
 
 @rule(
