@@ -147,6 +147,7 @@ class Cache:
         """Write what changed; a folder that does not take it is no error."""
         if not self._changed:
             return
+        from iachygiene.fix import remove
         from iachygiene.programs import CODES
 
         wanted = {self._key(job, linking) for job in jobs for linking in (False, True)}
@@ -161,8 +162,7 @@ class Cache:
             os.replace(temporary, self._path)
             _tidy(self._directory)
         except OSError:
-            if os.path.lexists(temporary):
-                os.unlink(temporary)
+            remove(temporary)
 
     def _key(self, job: Job, linking: bool) -> str:
         # Most jobs of a kind share one table, which can be large.
