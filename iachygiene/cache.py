@@ -239,6 +239,11 @@ def _may_be_kept(verdict: Verdict) -> bool:
     """Not what the next run may see otherwise, and nothing that holds a secret."""
     from iachygiene.report.mask import masked
 
+    # Rules ask for paths that stand in files, whatever those hold.
+    _, listings, answers = verdict.trace
+    asked = "\n".join([*(path for path, _ in listings), *(path for _, path, _ in answers)])
+    if masked(asked) != asked:
+        return False
     for finding in verdict.findings:
         if finding.rule in _NOT_KEPT:
             return False
