@@ -269,6 +269,7 @@ class Cache:
         """Write what changed; a folder that does not take it is no error."""
         if not self._changed:
             return
+        from iachygiene.fix import remove
         from iachygiene.programs import CODES
 
         wanted = {self._key(job, part) for job in jobs for part in _PARTS}
@@ -285,8 +286,7 @@ class Cache:
             os.replace(temporary, self._path)
             _tidy(self._directory)
         except OSError:
-            if os.path.lexists(temporary):
-                os.unlink(temporary)
+            remove(temporary)
 
     def _key(self, job: Job, part: str) -> str:
         # Most jobs of a kind share one table, which can be large.
@@ -365,6 +365,11 @@ def _may_be_kept(verdict: Verdict) -> bool:
     """Not what the next run may see otherwise, and nothing that holds a secret."""
     from iachygiene.report.mask import masked
 
+    # Rules ask for paths that stand in files, whatever those hold.
+    _, listings, answers = verdict.trace
+    asked = "\n".join([*(path for path, _ in listings), *(path for _, path, _ in answers)])
+    if masked(asked) != asked:
+        return False
     for finding in verdict.findings:
         if finding.rule in _NOT_KEPT:
             return False

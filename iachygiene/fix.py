@@ -6,6 +6,7 @@ import os
 import stat
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 
 from iachygiene.files import Tree
 from iachygiene.model import Broken, Crash, Finding, Fix, Result, SourceFile
@@ -213,8 +214,7 @@ def write(root: str, path: str, before: bytes, after: bytes) -> None:
     except OSError as error:
         raise NotWritten((error.strerror or "cannot be written").lower()) from None
     finally:
-        if temporary and os.path.lexists(temporary):
-            os.unlink(temporary)
+        remove(temporary)
 
 
 def replace_or_make(path: str, after: bytes) -> None:
@@ -237,7 +237,13 @@ def replace_or_make(path: str, after: bytes) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     finally:
-        if temporary and os.path.lexists(temporary):
+        remove(temporary)
+
+
+def remove(temporary: str) -> None:
+    """Remove a temporary file of ours, if it is there and the system lets us."""
+    if temporary and os.path.lexists(temporary):
+        with suppress(OSError):
             os.unlink(temporary)
 
 
@@ -249,7 +255,7 @@ def _beside(target: str, mode: int) -> tuple[int, str]:
         os.fchmod(descriptor, mode)
     except BaseException:
         os.close(descriptor)
-        os.unlink(path)
+        remove(path)
         raise
     return descriptor, path
 
@@ -281,15 +287,15 @@ def _write_in_place(target: str, before: bytes, after: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
     except BaseException:
-        os.unlink(copy)
+        remove(copy)
         raise
     try:
         _overwrite(target, after)
     except BaseException:
         _overwrite(target, before)  # where that fails too, the copy is still there
-        os.unlink(copy)
+        remove(copy)
         raise
-    os.unlink(copy)
+    remove(copy)
 
 
 def _overwrite(target: str, data: bytes) -> None:

@@ -151,9 +151,12 @@ def judge(
     except Broken as broken:
         report_trouble(broken.trouble, tree, rules, verdict)
     except _TookTooLong:
-        report_unfinished(
-            job, f"judging took over {time_limit(job, timeout):g} s", tree, rules, verdict
-        )
+        from iachygiene.patterns import interrupted
+
+        option = interrupted()
+        why = f", at the regular expression in {option}" if option else ""
+        message = f"judging took over {time_limit(job, timeout):g} s{why}"
+        report_unfinished(job, message, tree, rules, verdict)
     except MemoryError:
         tree.trace = None
         raise

@@ -175,6 +175,28 @@ TEXT_TABLE = Value(
     {"type": "object", "additionalProperties": {"type": "string"}},
     lambda value: isinstance(value, dict) and all(map(_text, value.values())),
 )
+NAME_FORMATS = ("snake_case", "mixed_snake_case", "none")
+"""The patterns of names that have a name."""
+
+
+def _is_name_pattern(value: object) -> bool:
+    if not isinstance(value, str) or value in NAME_FORMATS or not value:
+        return isinstance(value, str)
+    from iachygiene.patterns import is_usable
+
+    return value.startswith("^") and is_usable(value)
+
+
+NAME_PATTERN = Value(
+    f"{', '.join(NAME_FORMATS)}, or a regular expression of at most 1,000 characters that begins"
+    ' with "^"',
+    {
+        "type": "string",
+        "maxLength": 1000,
+        "anyOf": [{"enum": ["", *NAME_FORMATS]}, {"pattern": "^\\^"}],
+    },
+    _is_name_pattern,
+)
 WHOLE = Value(
     "a whole number",
     {"type": "integer"},

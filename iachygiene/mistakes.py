@@ -219,6 +219,8 @@ def option_value(rule: Rule, option: str) -> keys.Value:
     annotation = str(rule.check.__annotations__.get(option.replace("-", "_"), ""))
     if isinstance(default, bool):
         return keys.FLAG
+    if annotation == "Pattern":
+        return keys.NAME_PATTERN
     if annotation.startswith(("Literal[", "typing.Literal[")):
         words = annotation.partition("[")[2].rstrip("]").replace('"', "").replace("'", "")
         return keys.choice(*(word.strip() for word in words.split(",")))

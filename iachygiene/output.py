@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from iachygiene.keys import FORMATS
+from iachygiene.report.findings import is_sensitive
 
 if TYPE_CHECKING:
     from iachygiene.config import Config
@@ -79,13 +80,18 @@ def _refuse_doubles(reports: Sequence[tuple[str, str]]) -> None:
 
 
 def write_report(form: str, path: str, result: Result, scan: Scan, options: ReportOptions) -> bool:
-    """Write one report beside its place and rename it; false, with a message, where it fails."""
+    """Write one report beside its place and rename it; false, with a message, where it fails.
+
+    One that tells of secrets is for its owner alone.
+    """
     if path == "@summary":
         summary = os.environ.get("GITHUB_STEP_SUMMARY")
         if not summary:
             click.echo("warning: no step summary here: GITHUB_STEP_SUMMARY is not set", err=True)
             return True
         return _append(summary, form, result, scan, options)
+    from iachygiene.fix import remove
+
     text = "".join(render(form, result, scan, options))
     temporary = f"{path}.{os.urandom(6).hex()}"
     try:
@@ -94,13 +100,17 @@ def write_report(form: str, path: str, result: Result, scan: Scan, options: Repo
                 file.write(text)
             return True
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-        with open(temporary, "x", encoding="utf-8", newline="\n") as file:
+        private = any(is_sensitive(one.rule) for one in result.findings)
+        private = private or any(is_sensitive(one.finding.rule) for one in result.muted)
+        mode = 0o600 if private else 0o666  # less what the umask takes away
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        with open(descriptor, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
         os.replace(temporary, path)
     except OSError as error:
-        if os.path.lexists(temporary):
-            os.unlink(temporary)
         return _not_written(path, error)
+    finally:
+        remove(temporary)
     return True
 
 

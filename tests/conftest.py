@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -13,6 +15,22 @@ from tests.reliability import Scanner
 # In a job the same examples come every time: a change must not fail for what it did not do.
 settings.register_profile("here", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("here")
+
+
+def _no_network(event: str, arguments: tuple[Any, ...]) -> None:
+    """Nothing here talks to another machine; sockets of this one are for browsers in tests."""
+    if event == "socket.connect":
+        address = arguments[1]
+        here = not isinstance(address, tuple) or address[0] in ("127.0.0.1", "::1", "localhost")
+    elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
+        here = arguments[0] in ("127.0.0.1", "::1", "localhost", None)
+    else:
+        return
+    if not here:
+        raise RuntimeError(f"{event} in a test: {arguments[1:]}")
+
+
+sys.addaudithook(_no_network)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

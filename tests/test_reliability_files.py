@@ -417,6 +417,39 @@ def test_every_failing_call_of_a_fix_leaves_files_old_or_new(
     assert [path.read_text() for path in paths] == [FORMATTED, FORMATTED]
 
 
+@pytest.mark.parametrize("links", [1, 2])
+def test_temporary_file_that_cannot_be_removed_is_no_crash(
+    links: int, scanner: Scanner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = scanner.write("a.tf", UNFORMATTED)
+    if links == 2:
+        os.link(file, scanner.root / "b.txt")
+
+    def refused(*_: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(os, "unlink", refused)
+    if links == 1:
+        monkeypatch.setattr(os, "replace", refused)
+    said = scanner.scan("--fix")
+    assert said.code == (4 if links == 1 else 1)
+    assert ("error: not fixed: 'a.tf': permission denied" in said.stderr) == (links == 1)
+    assert file.read_text() == (UNFORMATTED if links == 1 else FORMATTED)
+
+
+@pytest.mark.parametrize("form", ["html", "json", "sarif"])
+def test_reports_that_tell_of_secrets_are_for_their_owner_alone(
+    form: str, scanner: Scanner
+) -> None:
+    os.umask(0o022)
+    scanner.scan("--report", f"{form}=plain.out")
+    assert (scanner.root / "plain.out").stat().st_mode & 0o777 == 0o644
+    scanner.write("Dockerfile", "FROM debian:12.5\nENV TOKEN=ghp_" + "a1B2" * 9 + "\nUSER 1000\n")
+    said = scanner.scan("--report", f"{form}=secret.out")
+    assert said.of("Dockerfile", "DF5402")
+    assert (scanner.root / "secret.out").stat().st_mode & 0o777 == 0o600
+
+
 def test_interrupt_at_any_call_of_a_fix_leaves_the_file_old_or_new(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -409,7 +409,7 @@ def test_any_bytes_are_units_or_a_trouble_of_their_file(data: bytes, name: str) 
     tree.overlay[name] = data
     for unit in load(Job("terraform", "", (name,), {"engine": "builtin"}), tree):
         if isinstance(unit, Trouble):
-            assert unit.kind in ("syntax", "undecodable", "over-limit")
+            assert unit.kind in ("syntax", "undecodable", "over-limit", "lfs")
             assert unit.location.path == name
         else:
             assert isinstance(unit, Formatting | TerraformFile | TerraformJson | TerraformModule)

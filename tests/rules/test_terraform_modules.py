@@ -118,9 +118,3 @@ def test_json_is_judged_too(tmp_path: Path) -> None:
     (other,) = findings(tmp_path, "TF104", text, "main.tf.json")
     assert text[slice(*one.location.span)] == '"a"'
     assert text[slice(*other.location.span)] == '"github.com/a/b"'
-
-
-@pytest.mark.parametrize("format", ["snakecase", "", "[a-z]+"])
-def test_a_format_is_known_or_an_expression(format: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="a format is snake_case"):
-        findings(tmp_path, "TF206", "locals {}\n", format=format)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from iachygiene.model import Edit, Findings, Fix, Location, Severity, Span, at
 from iachygiene.parse.dockerfile import Copy, Dockerfile, Flag, Instruction, Run, Stage
@@ -90,7 +90,7 @@ def unused_stage(dockerfile: Dockerfile, *, targets: tuple[str, ...] = ()) -> Fi
             continue
         if not _TARGETS.isdisjoint(re.split(r"[^a-z0-9]+", name)):
             continue
-        if any(pattern.fullmatch(name) for pattern in patterns):
+        if any(_holds(name, pieces) for pieces in patterns):
             continue
         if selected is None:
             selected = set(_selected(dockerfile))
@@ -115,17 +115,26 @@ def _references(dockerfile: Dockerfile) -> Iterator[tuple[Instruction, Flag, str
                         yield one, flag, source, stage
 
 
-def _referred(dockerfile: Dockerfile) -> tuple[set[str], list[re.Pattern[str]]]:
-    """Names that something refers to, and patterns where variables make part of them."""
+def _referred(dockerfile: Dockerfile) -> tuple[set[str], list[list[str]]]:
+    """Names that something refers to, and the pieces around variables where some are in them."""
     texts = [source for _, _, source, _ in _references(dockerfile)]
     texts += [stage.image.text for stage in dockerfile.stages]
     names = {text.lower() for text in texts}
-    patterns = []
-    for text in texts:
-        if "$" in text:
-            pieces = [re.escape(piece) for piece in _VARIABLE.split(text.lower())]
-            patterns.append(re.compile(".*".join(pieces)))
-    return names, patterns
+    return names, [_VARIABLE.split(text.lower()) for text in texts if "$" in text]
+
+
+def _holds(name: str, pieces: Sequence[str]) -> bool:
+    """Whether a name is some pieces with anything between them."""
+    first, *middle, last = pieces
+    if not name.startswith(first):
+        return False
+    at = len(first)
+    for piece in middle:
+        found = name.find(piece, at)
+        if found < 0:
+            return False
+        at = found + len(piece)
+    return len(name) - len(last) >= at and name.endswith(last)
 
 
 def _selected(dockerfile: Dockerfile) -> Iterator[str]:

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from iachygiene.model import Findings, Location, Severity, at
 from iachygiene.parse.terraform import TerraformFile, TerraformModule
+from iachygiene.patterns import Pattern, search
 from iachygiene.rule import rule
 
 
@@ -112,14 +113,14 @@ _FORMATS = {
 def unconventional_name(
     configuration: TerraformModule,
     *,
-    format: str = "snake_case",
-    check: str = "",
-    data: str = "",
-    locals: str = "",
-    module: str = "",
-    output: str = "",
-    resource: str = "",
-    variable: str = "",
+    format: Pattern = "snake_case",
+    check: Pattern = "",
+    data: Pattern = "",
+    locals: Pattern = "",
+    module: Pattern = "",
+    output: Pattern = "",
+    resource: Pattern = "",
+    variable: Pattern = "",
 ) -> Findings:
     """A name is not written the way names are to be written.
 
@@ -226,7 +227,9 @@ def unconventional_name(
     formats |= {"ephemeral": resource, "": format}
     patterns = {kind: _pattern(wanted or format) for kind, wanted in formats.items()}
     for kind, name, place in _names(configuration):
-        if not patterns.get(kind, patterns[""]).search(name):
+        of = formats.get(kind) and ("resource" if kind == "ephemeral" else kind)
+        pattern = patterns.get(kind, patterns[""])
+        if not search(pattern, name, f"{of or 'format'} of TF206"):
             what = _KINDS.get(kind, kind)
             wanted = formats.get(kind) or format
             how = f"does not match {wanted}" if wanted[0] == "^" else f"is not in {wanted}"
@@ -238,8 +241,6 @@ def unconventional_name(
 @lru_cache(maxsize=32)
 def _pattern(format: str) -> re.Pattern[str]:
     """The pattern of a format, or the one that it is."""
-    if format[:1] != "^" and format not in _FORMATS:
-        raise ValueError(f'a format is {", ".join(_FORMATS)} or begins with "^", not "{format}"')
     return _FORMATS.get(format) or re.compile(format)
 
 
