@@ -162,3 +162,17 @@ def test_a_named_file_lets_validate_install_and_a_found_one_does_not(
     scanner.plain("scan", "--no-cache")
     scanner.plain("--config", str(file), "scan", "--no-cache")
     assert seen == [False, True]
+
+
+def test_files_are_listed_with_their_kind_and_what_decides_it(scanner: Scanner) -> None:
+    scanner.write(".iachygiene.toml", '[kinds]\n"*.docker" = "dockerfile"\n')
+    scanner.write("a.docker", "FROM debian\n")
+    scanner.write("pod.yaml", "apiVersion: v1\nkind: Pod\n")
+    scanner.write("values.yaml", "a: 1\n")
+    code, out, err = scanner.plain("scan", "--show-files")
+    assert (code, err) == (0, "")
+    assert [line.split() for line in out.splitlines()] == [
+        ["dockerfile", "setting", "a.docker"],
+        ["dockerfile", "name", "near/Dockerfile"],
+        ["kubernetes", "contents", "pod.yaml"],
+    ]

@@ -19,6 +19,7 @@ from iachygiene.report.findings import (
     ABSENT,
     BROKEN,
     fix_of,
+    help_of,
     is_sensitive,
     kind_of,
     most_severe,
@@ -110,7 +111,9 @@ def _text(
     }
     rules = ",\n".join(_encode(_rule(code, help=attempt.help)) for code in codes)
     yield f'{{"$schema": "{SCHEMA}", "version": "2.1.0", "runs": [{{\n'
-    yield f'"tool": {{"driver": {_encode(driver)[:-1]}, "rules": [\n{rules}\n]}}}},\n'
+    yield f'"tool": {{"driver": {_encode(driver)[:-1]}, "rules": [\n{rules}\n]}}'
+    extensions = _extensions(result)
+    yield f', "extensions": {_encode(extensions)}}},\n' if extensions else "},\n"
     yield f'"automationDetails": {_encode({"id": _category(options)})},\n'
     yield f'"invocations": [{_encode(_invocation(result, len(shown)))}],\n'
     yield f'"originalUriBaseIds": {_encode(_BASES)},\n'
@@ -130,6 +133,16 @@ def _text(
     ]
     yield ",\n".join(map(_encode, rows))
     yield "\n]}]}\n"
+
+
+def _extensions(result: Result) -> list[dict[str, str]]:
+    """The programs that had a part in the run, each with its version."""
+    programs = {
+        plain(tool.name): plain(tool.version)
+        for tool in result.tools
+        if tool.version and tool.status in ("ok", "findings") and tool.name != "built-in"
+    }
+    return [{"name": name, "version": version} for name, version in sorted(programs.items())]
 
 
 def _provenance(options: ReportOptions) -> dict[str, Any]:
@@ -160,7 +173,8 @@ def _rule(code: str, *, help: bool = True) -> dict[str, Any]:
         return {"id": code}
     summary = plain(rule.summary)
     whole = plain(f"{rule.summary}\n\n{rule.explanation}".strip())
-    tags = [kind_of(code), *(["security"] if rule.security else [])]
+    theme = rule.check.__module__.rpartition(".")[2]
+    tags = list(dict.fromkeys([kind_of(code), theme, *(["security"] if rule.security else [])]))
     properties: dict[str, Any] = {
         "tags": tags,
         "precision": "high",
@@ -174,7 +188,7 @@ def _rule(code: str, *, help: bool = True) -> dict[str, Any]:
         "shortDescription": {"text": summary},
         "fullDescription": {"text": whole},
         "help": {"text": whole} | ({"markdown": _help(whole, rule.aliases)} if help else {}),
-        "helpUri": f"{HOME}/blob/main/docs/rules/{rule.language}.md#{code.lower()}-{rule.name}",
+        "helpUri": help_of(code),
         "defaultConfiguration": {"level": _LEVELS[rule.severity]},
         "properties": properties,
     }
