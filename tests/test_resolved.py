@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import Any
 
 import pytest
@@ -176,3 +177,42 @@ def test_files_are_listed_with_their_kind_and_what_decides_it(scanner: Scanner) 
         ["dockerfile", "name", "near/Dockerfile"],
         ["kubernetes", "contents", "pod.yaml"],
     ]
+
+
+@pytest.mark.parametrize("in_git", [True, False])
+def test_a_report_of_the_configuration_replaces_that_of_the_run_before_and_nothing_else(
+    in_git: bool, scanner: Scanner
+) -> None:
+    config = scanner.write(".iachygiene.toml", '[output]\nreports = ["gitlab=out/quality.json"]\n')
+    if in_git:
+        subprocess.run(["git", "init", "--quiet"], check=True)
+    for _ in range(2):
+        assert scanner.plain("scan", "--no-cache")[0] == 1
+    report = scanner.root / "out" / "quality.json"
+    before = report.read_bytes()
+    assert b"DF3006" in before
+    if in_git:
+        report.write_text("kept")
+        subprocess.run(["git", "add", "--all"], check=True)
+        code, _, err = scanner.plain("scan", "--no-cache")
+        assert (code, report.read_text()) == (2, "kept")
+        assert "may not write a report" in err
+    config.write_text('[output]\nreports = ["text=near/Dockerfile"]\n')
+    assert scanner.plain("scan", "--no-cache")[0] == 2
+    assert (scanner.root / "near/Dockerfile").read_text() == "FROM debian\n"
+
+
+@pytest.mark.parametrize(
+    "command", ["rules", "explain DF3006", "doctor", "fmt", "init --dry-run", "version", "scan"]
+)
+def test_shared_options_stand_behind_every_command(command: str, scanner: Scanner) -> None:
+    scanner.write(".iachygiene.toml", "selct = 1\n")
+    code, _, err = scanner.plain(*command.split(), "--isolated", "--color", "never", "-q", "-v")
+    assert code in (0, 1, 3)
+    assert "selct" not in err
+
+
+def test_a_configuration_named_behind_a_command_holds(scanner: Scanner) -> None:
+    scanner.write("own.toml", '[severity]\nDF3006 = "error"\n')
+    _, out, _ = scanner.plain("explain", "DF3006", "--config", "own.toml")
+    assert "(error, on here)" in out
