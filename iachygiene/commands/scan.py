@@ -639,6 +639,11 @@ def _add_ignores(scan: Scan, again: Callable[..., Scan], reason: str) -> int:
     def judge(contents: Mapping[str, bytes]) -> Sequence[Finding]:
         return again(Replaced(contents)).result.findings
 
+    if os.path.lexists(reason):
+        raise click.UsageError(
+            f"--add-ignores takes {reason!a} for its reason"
+            "\nhint: put paths before it, or write --add-ignores=REASON"
+        )
     if "\n" in reason or "\r" in reason:
         raise click.UsageError("--add-ignores: a reason is one line")
     tree = scan.tree
