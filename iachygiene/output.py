@@ -25,7 +25,12 @@ _PLACES = ("-", "@summary")
 def render(form: str, result: Result, scan: Scan, options: ReportOptions) -> Iterator[str]:
     module = import_module(f"iachygiene.report.{form}")
     parts: Iterator[str] = module.render(result, scan.files, options)
-    return parts
+    if form != "sarif":
+        return parts
+    text = "".join(parts)
+    for line in module.left_out(text):
+        click.echo(f"note: sarif: {line}", err=True)
+    return iter((text,))
 
 
 def asked(words: Sequence[str], form: str | None) -> list[tuple[str, str]]:

@@ -13,6 +13,7 @@ import pytest
 from sarif_pydantic import Sarif
 
 from iachygiene.model import Finding, Location, Result, Severity, SourceFile, Span, ToolStatus
+from iachygiene.report import sarif
 from iachygiene.report.options import ReportOptions
 from iachygiene.report.sarif import render
 from tests.reliability import Scanner
@@ -99,4 +100,24 @@ def test_of_30000_findings_5000_are_kept_and_the_rest_is_told() -> None:
     assert len(run["results"]) == 5_000
     assert run["results"][-1]["message"]["text"] == "image 29999"
     (note,) = run["invocations"][0]["toolExecutionNotifications"]
-    assert note["message"]["text"] == "25000 of 30000 results left out"
+    assert note["message"]["text"] == "left out: 25000 of 30000 results"
+
+
+def test_what_is_left_out_is_told_beside_the_report(
+    scanner: Scanner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(51):
+        scanner.write(f"{number}.Dockerfile", "FROM debian\n" * 100)
+    words = ("scan", "--no-cache", "--select", "DF3006", "--format", "sarif")
+    _, out, err = scanner.plain(*words)
+    assert len(checked(out)["results"]) == 5_000
+    assert err == "note: sarif: left out: 101 of 5101 results\n"
+    monkeypatch.setattr(sarif, "MAX_COMPRESSED", 10_000)
+    _, out, err = scanner.plain(*words)
+    run = checked(out)
+    assert len(run["results"]) == 1_000
+    assert not [one for one in run["results"] if "snippet" in json.dumps(one)]
+    assert err == (
+        "note: sarif: left out: 4101 of 5101 results\n"
+        "note: sarif: left out: snippets and the help of rules, the report is too large\n"
+    )

@@ -60,6 +60,7 @@ _ATTEMPTS = (
     _Attempt(False, False, MAX_RESULTS),
     _Attempt(False, False, MAX_RESULTS // 5),
 )
+_LEFT_OUT = "left out: "
 _BASES = {"%SRCROOT%": {"description": {"text": "the scanned directory"}}}
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 _RANKS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "recommendation"}
@@ -115,7 +116,7 @@ def _text(
     extensions = _extensions(result)
     yield f', "extensions": {_encode(extensions)}}},\n' if extensions else "},\n"
     yield f'"automationDetails": {_encode({"id": _category(options)})},\n'
-    yield f'"invocations": [{_encode(_invocation(result, len(shown)))}],\n'
+    yield f'"invocations": [{_encode(_invocation(result, len(shown), attempt))}],\n'
     yield f'"originalUriBaseIds": {_encode(_BASES)},\n'
     provenance = _provenance(options)
     if provenance:
@@ -200,7 +201,15 @@ def _help(text: str, aliases: tuple[str, ...]) -> str:
     return f"{text}\n\nAlso known as {peers}." if peers else text
 
 
-def _invocation(result: Result, shown: int) -> dict[str, Any]:
+def left_out(text: str) -> list[str]:
+    """What a report says that it leaves out, for those who do not read it."""
+    line = next(line for line in text.splitlines() if line.startswith('"invocations": '))
+    (invocation,) = json.loads("{" + line.rstrip(",") + "}")["invocations"]
+    notes = [note["message"]["text"] for note in invocation["toolExecutionNotifications"]]
+    return [note for note in notes if note.startswith(_LEFT_OUT)]
+
+
+def _invocation(result: Result, shown: int, attempt: _Attempt) -> dict[str, Any]:
     notes = []
     for tool in result.tools:
         level = "error" if tool.status in BROKEN else "warning" if tool.status in ABSENT else "note"
@@ -216,7 +225,15 @@ def _invocation(result: Result, shown: int) -> dict[str, Any]:
     ]
     if shown < len(result.findings):
         left = len(result.findings) - shown
-        notes.append(_note(f"{left} of {len(result.findings)} results left out", "warning"))
+        text = f"{_LEFT_OUT}{left} of {len(result.findings)} results"
+        notes.append(_note(text, "warning"))
+    parts = [
+        what
+        for what, there in (("snippets", attempt.snippets), ("the help of rules", attempt.help))
+        if not there
+    ]
+    if parts:
+        notes.append(_note(f"{_LEFT_OUT}{' and '.join(parts)}, the report is too large", "warning"))
     return {
         "executionSuccessful": result.exit_code in (0, 1),
         "exitCode": result.exit_code,
