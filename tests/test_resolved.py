@@ -216,3 +216,11 @@ def test_a_configuration_named_behind_a_command_holds(scanner: Scanner) -> None:
     scanner.write("own.toml", '[severity]\nDF3006 = "error"\n')
     _, out, _ = scanner.plain("explain", "DF3006", "--config", "own.toml")
     assert "(error, on here)" in out
+
+
+def test_a_configuration_below_the_root_is_noted_when_asked(scanner: Scanner) -> None:
+    scanner.write("near/.iachygiene.toml", 'ignore = ["DF"]\n')
+    code, _, err = scanner.plain("-v", "scan", "--no-cache")
+    assert code == 1
+    assert "note: near/.iachygiene.toml: not read" in err
+    assert scanner.plain("scan", "--no-cache")[2] == ""

@@ -432,6 +432,11 @@ def _say_decisions(config: Config, listing: Listing, options: Options) -> None:
     said.append(f"cache: {'on' if options.cache else 'off'}")
     if options.focus == Focus():
         said += idle_patterns(config, listing.paths)
+    said += [
+        f"{path}: not read, only one at the root of a scan or above is"
+        for path in listing.paths
+        if path.endswith("/.iachygiene.toml") and path != config.file
+    ]
     for line in said:
         click.echo(clean(f"note: {line}"), err=True)
 
