@@ -59,7 +59,7 @@ def revision(root: str, said: str) -> tuple[str, str]:
         raise NoHistory(f"{second} is not what is checked out")
     other = git.commit(root, first or "HEAD")
     if other is None:
-        raise NoHistory(f"no such commit: {first}")
+        raise NoHistory(f"no such commit: {first}{_shallow(root)}")
     if not at_base:
         return other, first
     base = git.merge_base(root, other, head)
@@ -69,6 +69,14 @@ def revision(root: str, said: str) -> tuple[str, str]:
             " (`fetch-depth: 0`)"
         )
     return base, first
+
+
+def _shallow(root: str) -> str:
+    """What to do where a clone lacks the history that is asked for."""
+    answer = git.ask(root, "rev-parse", "--is-shallow-repository")
+    if answer != b"true\n":
+        return ""
+    return "; this clone is shallow\nhint: fetch more (`fetch-depth: 0`, `git fetch --unshallow`)"
 
 
 def _automatic(root: str) -> str:

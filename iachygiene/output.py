@@ -26,7 +26,12 @@ _PLACES = ("-", "@summary")
 def render(form: str, result: Result, scan: Scan, options: ReportOptions) -> Iterator[str]:
     module = import_module(f"iachygiene.report.{form}")
     parts: Iterator[str] = module.render(result, scan.files, options)
-    return parts
+    if form != "sarif":
+        return parts
+    text = "".join(parts)
+    for line in module.left_out(text):
+        click.echo(f"note: sarif: {line}", err=True)
+    return iter((text,))
 
 
 def asked(words: Sequence[str], form: str | None) -> list[tuple[str, str]]:
@@ -52,8 +57,8 @@ def reports(
 ) -> list[tuple[str, str]]:
     """Formats and paths of all reports, those of the configuration first.
 
-    Those lie below the root, and replace nothing that git lists. `{format}` and `{commit}` in
-    a path are filled in; where there is no commit, with "none".
+    Those lie below the root, and replace nothing that git tracks or a scan reads. `{format}`
+    and `{commit}` in a path are filled in; where there is no commit, with "none".
     """
 
     def filled(form: str, path: str) -> str:
@@ -64,12 +69,27 @@ def reports(
         path = filled(form, path)
         if path != "@summary" and not config.trusted:
             inside = scan.tree.real_path(path)
-            if not inside or inside in scan.tree.listed or inside.startswith(".git/"):
+            if not inside or inside.startswith(".git/") or _is_of_value(inside, scan):
                 raise click.UsageError(f"the configuration may not write a report to {path!a}")
         found.append((form, path if path == "@summary" else scan.tree.absolute(path)))
     found += [(form, filled(form, path)) for form, path in asked]
     _refuse_doubles(found)
     return found
+
+
+def _is_of_value(path: str, scan: Scan) -> bool:
+    """Whether a file is more than a report that an earlier run wrote."""
+    from iachygiene.discover import kind_by_name
+    from iachygiene.git import Refusal, tracked_below
+
+    if path not in scan.tree.listed:
+        return False
+    if kind_by_name(path) is not None:
+        return True
+    tracked = tracked_below(scan.tree.root, [path])
+    if isinstance(tracked, Refusal):
+        return tracked.why not in ("no-git", "not-a-repository")
+    return path in tracked
 
 
 def _refuse_doubles(reports: Sequence[tuple[str, str]]) -> None:

@@ -191,7 +191,7 @@ def test_staged_works_before_the_first_commit(tmp_path: Path) -> None:
     ("words", "said"),
     [
         (("--since", "nowhere"), "no such commit"),
-        (("--since", "--output=x"), "no such commit"),
+        (("--since", "--output=x"), "needs a revision"),
         (("--since", "auto"), "no target branch"),
         (("--new-only",), "needs --since"),
         (("--changed-lines",), "needs --since"),

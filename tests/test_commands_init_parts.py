@@ -111,7 +111,11 @@ def test_gitlab_gets_a_snippet(repository: Path, capsys: pytest.CaptureFixture[s
     repository.joinpath(".gitlab-ci.yml").write_text("a: {script: [ls]}\n")
     init("--yes", "--only", "workflow")
     said = capsys.readouterr().out
-    assert yaml.safe_load(said.split("\n", 1)[1].split("everything")[0])["iachygiene"]["script"]
+    snippet = said.split("\n", 1)[1].split("everything")[0]
+    assert yaml.safe_load(snippet)["iachygiene"]["script"]
+    repository.joinpath(".gitlab-ci.yml").write_text(snippet)
+    init("--yes", "--only", "workflow")
+    assert "script" not in capsys.readouterr().out
 
 
 def test_unknown_part_is_wrong_usage(repository: Path) -> None:

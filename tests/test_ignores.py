@@ -92,3 +92,14 @@ def test_reason_is_one_line(tmp_path: Path) -> None:
     tmp_path.joinpath("Dockerfile").write_text("FROM debian\n")
     assert run(tmp_path, "--add-ignores", "a\nUSER root").returncode == 2
     assert tmp_path.joinpath("Dockerfile").read_text() == "FROM debian\n"
+
+
+def test_a_path_is_not_taken_for_a_reason(tmp_path: Path) -> None:
+    file = tmp_path / "Dockerfile"
+    file.write_text("FROM debian\n")
+    done = run(tmp_path, "--add-ignores", "Dockerfile")
+    assert done.returncode == 2
+    assert "hint: put paths before it" in done.stderr
+    assert file.read_text() == "FROM debian\n"
+    assert run(tmp_path, "Dockerfile", "--select", "DF3006", "--add-ignores").returncode == 0
+    assert "ignore[DF3006]" in file.read_text()

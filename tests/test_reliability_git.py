@@ -104,6 +104,7 @@ def test_shallow_clone_is_scanned_and_may_have_no_common_commit(
     code, out, err = scanner.plain("scan", "--since", first)
     assert (code, out) == (2, "")
     assert "no such commit" in err
+    assert "hint: fetch more (`fetch-depth: 0`" in err
 
 
 def test_submodules_are_counted_and_not_entered(repository: Path, scanner: Scanner) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import Any
 
 import pytest
@@ -162,3 +163,64 @@ def test_a_named_file_lets_validate_install_and_a_found_one_does_not(
     scanner.plain("scan", "--no-cache")
     scanner.plain("--config", str(file), "scan", "--no-cache")
     assert seen == [False, True]
+
+
+def test_files_are_listed_with_their_kind_and_what_decides_it(scanner: Scanner) -> None:
+    scanner.write(".iachygiene.toml", '[kinds]\n"*.docker" = "dockerfile"\n')
+    scanner.write("a.docker", "FROM debian\n")
+    scanner.write("pod.yaml", "apiVersion: v1\nkind: Pod\n")
+    scanner.write("values.yaml", "a: 1\n")
+    code, out, err = scanner.plain("scan", "--show-files")
+    assert (code, err) == (0, "")
+    assert [line.split() for line in out.splitlines()] == [
+        ["dockerfile", "setting", "a.docker"],
+        ["dockerfile", "name", "near/Dockerfile"],
+        ["kubernetes", "contents", "pod.yaml"],
+    ]
+
+
+@pytest.mark.parametrize("in_git", [True, False])
+def test_a_report_of_the_configuration_replaces_that_of_the_run_before_and_nothing_else(
+    in_git: bool, scanner: Scanner
+) -> None:
+    config = scanner.write(".iachygiene.toml", '[output]\nreports = ["gitlab=out/quality.json"]\n')
+    if in_git:
+        subprocess.run(["git", "init", "--quiet"], check=True)
+    for _ in range(2):
+        assert scanner.plain("scan", "--no-cache")[0] == 1
+    report = scanner.root / "out" / "quality.json"
+    before = report.read_bytes()
+    assert b"DF3006" in before
+    if in_git:
+        report.write_text("kept")
+        subprocess.run(["git", "add", "--all"], check=True)
+        code, _, err = scanner.plain("scan", "--no-cache")
+        assert (code, report.read_text()) == (2, "kept")
+        assert "may not write a report" in err
+    config.write_text('[output]\nreports = ["text=near/Dockerfile"]\n')
+    assert scanner.plain("scan", "--no-cache")[0] == 2
+    assert (scanner.root / "near/Dockerfile").read_text() == "FROM debian\n"
+
+
+@pytest.mark.parametrize(
+    "command", ["rules", "explain DF3006", "doctor", "fmt", "init --dry-run", "version", "scan"]
+)
+def test_shared_options_stand_behind_every_command(command: str, scanner: Scanner) -> None:
+    scanner.write(".iachygiene.toml", "selct = 1\n")
+    code, _, err = scanner.plain(*command.split(), "--isolated", "--color", "never", "-q", "-v")
+    assert code in (0, 1, 3)
+    assert "selct" not in err
+
+
+def test_a_configuration_named_behind_a_command_holds(scanner: Scanner) -> None:
+    scanner.write("own.toml", '[severity]\nDF3006 = "error"\n')
+    _, out, _ = scanner.plain("explain", "DF3006", "--config", "own.toml")
+    assert "(error, on here)" in out
+
+
+def test_a_configuration_below_the_root_is_noted_when_asked(scanner: Scanner) -> None:
+    scanner.write("near/.iachygiene.toml", 'ignore = ["DF"]\n')
+    code, _, err = scanner.plain("-v", "scan", "--no-cache")
+    assert code == 1
+    assert "note: near/.iachygiene.toml: not read" in err
+    assert scanner.plain("scan", "--no-cache")[2] == ""

@@ -12,7 +12,8 @@ import jsonschema
 import pytest
 from sarif_pydantic import Sarif
 
-from iachygiene.model import Finding, Location, Result, Severity, SourceFile, Span
+from iachygiene.model import Finding, Location, Result, Severity, SourceFile, Span, ToolStatus
+from iachygiene.report import sarif
 from iachygiene.report.options import ReportOptions
 from iachygiene.report.sarif import render
 from tests.reliability import Scanner
@@ -55,7 +56,8 @@ def test_the_shop_is_valid_and_readable(words: tuple[str, ...], scanner: Scanner
         assert rule["shortDescription"]["text"]
         assert rule["help"]["text"]
         assert rule["helpUri"].startswith("https://")
-        assert rule["properties"]["tags"]
+        kind, theme, *more = rule["properties"]["tags"]
+        assert kind and theme and more in ([], ["security"])
 
 
 def test_what_cannot_be_checked_is_valid_too(scanner: Scanner) -> None:
@@ -68,6 +70,18 @@ def test_what_cannot_be_checked_is_valid_too(scanner: Scanner) -> None:
     (invocation,) = run["invocations"]
     assert invocation["exitCode"] == 1
     assert {one["ruleId"] for one in run["results"]} >= {"HYG001", "HYG004"}
+
+
+def test_programs_that_had_a_part_are_extensions() -> None:
+    tools = [
+        ToolStatus("terraform", "terraform fmt", "findings", "1.11.4"),
+        ToolStatus("terraform", "terraform validate", "ok", "1.11.4"),
+        ToolStatus("helm", "helm template", "crashed", "3.1"),
+        ToolStatus("built-in", "terraform fmt", "ok", "0.1.0"),
+    ]
+    result = Result((), (), (), tools, (), {"terraform": 1}, None, "", 3, 0.0, {})
+    run = checked("".join(render(result, {}, ReportOptions())))
+    assert run["tool"]["extensions"] == [{"name": "terraform", "version": "1.11.4"}]
 
 
 def test_of_30000_findings_5000_are_kept_and_the_rest_is_told() -> None:
@@ -86,4 +100,24 @@ def test_of_30000_findings_5000_are_kept_and_the_rest_is_told() -> None:
     assert len(run["results"]) == 5_000
     assert run["results"][-1]["message"]["text"] == "image 29999"
     (note,) = run["invocations"][0]["toolExecutionNotifications"]
-    assert note["message"]["text"] == "25000 of 30000 results left out"
+    assert note["message"]["text"] == "left out: 25000 of 30000 results"
+
+
+def test_what_is_left_out_is_told_beside_the_report(
+    scanner: Scanner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(51):
+        scanner.write(f"{number}.Dockerfile", "FROM debian\n" * 100)
+    words = ("scan", "--no-cache", "--select", "DF3006", "--format", "sarif")
+    _, out, err = scanner.plain(*words)
+    assert len(checked(out)["results"]) == 5_000
+    assert err == "note: sarif: left out: 101 of 5101 results\n"
+    monkeypatch.setattr(sarif, "MAX_COMPRESSED", 10_000)
+    _, out, err = scanner.plain(*words)
+    run = checked(out)
+    assert len(run["results"]) == 1_000
+    assert not [one for one in run["results"] if "snippet" in json.dumps(one)]
+    assert err == (
+        "note: sarif: left out: 4101 of 5101 results\n"
+        "note: sarif: left out: snippets and the help of rules, the report is too large\n"
+    )

@@ -39,6 +39,25 @@ def common_options(command: Any) -> Any:
     return command
 
 
+def _with_common_options(command: click.Command) -> None:
+    """Let a command that does not take the shared options behind its name take them there."""
+    taken = {name for option in command.params for name in option.opts}
+
+    def said(context: click.Context, option: click.Parameter, value: Any) -> None:
+        if value:
+            before: Common = context.obj or Common()
+            context.obj = before._replace(**{str(option.name): value})
+
+    def holder() -> None:
+        """Carries the options."""
+
+    for option in common_options(click.command()(holder)).params:
+        if taken.isdisjoint(option.opts):
+            option.callback = said
+            option.expose_value = False
+            command.params.append(option)
+
+
 def common_of(context: click.Context, given: dict[str, Any]) -> Common:
     """What the shared options say in both places; takes those of the command out of `given`."""
     before: Common = context.obj or Common()
@@ -59,6 +78,8 @@ class _Group(click.Group):
             return None
         module = import_module(f"{__name__}.{name.replace('-', '_')}")
         command: click.Command = module.command
+        if not isinstance(command, click.Group):
+            _with_common_options(command)
         return command
 
     def resolve_command(

@@ -231,7 +231,9 @@ def _workflow(root: str, address: str, rev: str) -> Iterator[Step]:
     from iachygiene.repository import remotes
 
     hosts = remotes(root)
-    if any("gitlab" in host for host in hosts) or _read(root, ".gitlab-ci.yml") is not None:
+    pipeline = _read(root, ".gitlab-ci.yml")
+    at_home = any("gitlab" in host for host in hosts) or pipeline is not None
+    if at_home and "iachygiene" not in (pipeline or ""):
         click.echo("for .gitlab-ci.yml:\n\n" + _gitlab(address, rev))
     if not (os.path.isdir(os.path.join(root, ".github")) or "github.com" in hosts):
         return

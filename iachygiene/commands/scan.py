@@ -144,7 +144,11 @@ def _rule_options(command: Any) -> Any:
 @click.option("--sarif-category", metavar="NAME", help="Tells several uploads of SARIF apart.")
 @click.option("--sarif-suppressed", is_flag=True, help="Put what is muted into SARIF too.")
 @click.option("--statistics", is_flag=True, help="Counts by rule.")
-@click.option("--show-files", is_flag=True, help="List the files and their kinds, then stop.")
+@click.option(
+    "--show-files",
+    is_flag=True,
+    help="List the files with their kind and what decides it, then stop.",
+)
 @click.option(
     "--show-config",
     is_flag=False,
@@ -403,13 +407,17 @@ def _shows_progress(given: Mapping[str, Any], common: Common) -> bool:
 
 
 def _show_files(root: str, listing: Listing, config: Config, options: Options) -> int:
+    from iachygiene.discover import kind_by_name
     from iachygiene.engine import survey, tree_of
     from iachygiene.report.escape import clean
 
     tree = tree_of(root, listing, config, options)
     for path, kind in survey(tree, listing, config, options).kinds.items():
         if options.focus.holds(path) and path not in listing.beyond:
-            click.echo(f"{kind:<12}{clean(path)}")
+            by_name = kind_by_name(path)
+            why = "name" if by_name == kind else "contents"
+            why = "setting" if config.kind_of(path) else why
+            click.echo(f"{kind:<12}{why:<10}{clean(path)}")
     return 0
 
 
@@ -424,6 +432,11 @@ def _say_decisions(config: Config, listing: Listing, options: Options) -> None:
     said.append(f"cache: {'on' if options.cache else 'off'}")
     if options.focus == Focus():
         said += idle_patterns(config, listing.paths)
+    said += [
+        f"{path}: not read, only one at the root of a scan or above is"
+        for path in listing.paths
+        if path.endswith("/.iachygiene.toml") and path != config.file
+    ]
     for line in said:
         click.echo(clean(f"note: {line}"), err=True)
 
@@ -631,6 +644,11 @@ def _add_ignores(scan: Scan, again: Callable[..., Scan], reason: str) -> int:
     def judge(contents: Mapping[str, bytes]) -> Sequence[Finding]:
         return again(Replaced(contents)).result.findings
 
+    if os.path.lexists(reason):
+        raise click.UsageError(
+            f"--add-ignores takes {reason!a} for its reason"
+            "\nhint: put paths before it, or write --add-ignores=REASON"
+        )
     if "\n" in reason or "\r" in reason:
         raise click.UsageError("--add-ignores: a reason is one line")
     tree = scan.tree

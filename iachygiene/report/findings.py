@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from iachygiene import HOME
 from iachygiene.model import WHOLE_FILE, Finding, Fix, Location, Result, Severity, SourceFile
 from iachygiene.rule import LANGUAGES, Brief, Rule, brief, get
 
@@ -58,6 +59,15 @@ def name_of(code: str) -> str:
 def kind_of(code: str) -> str:
     """The kind that a rule belongs to, by the prefix of its code."""
     return LANGUAGES.get(code.rstrip("0123456789"), "")
+
+
+def help_of(code: str) -> str | None:
+    """The address of the documentation of a rule, None where it is not known."""
+    name = name_of(code)
+    folder = LANGUAGES.get(code.rstrip("0123456789"))
+    if not name or folder is None:
+        return None
+    return f"{HOME}/blob/main/docs/rules/{folder}.md#{code.lower()}-{name}"
 
 
 def is_sensitive(code: str) -> bool:

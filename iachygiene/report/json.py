@@ -23,6 +23,7 @@ from iachygiene.report.findings import (
     aliases_of,
     by_rule,
     fix_of,
+    help_of,
     is_complete,
     kind_of,
     name_of,
@@ -165,7 +166,7 @@ def _finding(finding: Finding, fingerprint: str, files: Mapping[str, SourceFile]
             {**_place(place, files), "label": plain(place.label, MAX_MESSAGE) or None}
             for place in finding.related
         ],
-        "help": None,
+        "help": help_of(finding.rule),
         "fix": None if fix is None else _fix(fix.path or finding.location.path, fix, files),
         "fingerprint": fingerprint,
         "new": None,

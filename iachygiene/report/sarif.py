@@ -19,6 +19,7 @@ from iachygiene.report.findings import (
     ABSENT,
     BROKEN,
     fix_of,
+    help_of,
     is_sensitive,
     kind_of,
     most_severe,
@@ -59,6 +60,7 @@ _ATTEMPTS = (
     _Attempt(False, False, MAX_RESULTS),
     _Attempt(False, False, MAX_RESULTS // 5),
 )
+_LEFT_OUT = "left out: "
 _BASES = {"%SRCROOT%": {"description": {"text": "the scanned directory"}}}
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 _RANKS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "recommendation"}
@@ -110,9 +112,11 @@ def _text(
     }
     rules = ",\n".join(_encode(_rule(code, help=attempt.help)) for code in codes)
     yield f'{{"$schema": "{SCHEMA}", "version": "2.1.0", "runs": [{{\n'
-    yield f'"tool": {{"driver": {_encode(driver)[:-1]}, "rules": [\n{rules}\n]}}}},\n'
+    yield f'"tool": {{"driver": {_encode(driver)[:-1]}, "rules": [\n{rules}\n]}}'
+    extensions = _extensions(result)
+    yield f', "extensions": {_encode(extensions)}}},\n' if extensions else "},\n"
     yield f'"automationDetails": {_encode({"id": _category(options)})},\n'
-    yield f'"invocations": [{_encode(_invocation(result, len(shown)))}],\n'
+    yield f'"invocations": [{_encode(_invocation(result, len(shown), attempt))}],\n'
     yield f'"originalUriBaseIds": {_encode(_BASES)},\n'
     provenance = _provenance(options)
     if provenance:
@@ -130,6 +134,16 @@ def _text(
     ]
     yield ",\n".join(map(_encode, rows))
     yield "\n]}]}\n"
+
+
+def _extensions(result: Result) -> list[dict[str, str]]:
+    """The programs that had a part in the run, each with its version."""
+    programs = {
+        plain(tool.name): plain(tool.version)
+        for tool in result.tools
+        if tool.version and tool.status in ("ok", "findings") and tool.name != "built-in"
+    }
+    return [{"name": name, "version": version} for name, version in sorted(programs.items())]
 
 
 def _provenance(options: ReportOptions) -> dict[str, Any]:
@@ -160,7 +174,8 @@ def _rule(code: str, *, help: bool = True) -> dict[str, Any]:
         return {"id": code}
     summary = plain(rule.summary)
     whole = plain(f"{rule.summary}\n\n{rule.explanation}".strip())
-    tags = [kind_of(code), *(["security"] if rule.security else [])]
+    theme = rule.check.__module__.rpartition(".")[2]
+    tags = list(dict.fromkeys([kind_of(code), theme, *(["security"] if rule.security else [])]))
     properties: dict[str, Any] = {
         "tags": tags,
         "precision": "high",
@@ -174,7 +189,7 @@ def _rule(code: str, *, help: bool = True) -> dict[str, Any]:
         "shortDescription": {"text": summary},
         "fullDescription": {"text": whole},
         "help": {"text": whole} | ({"markdown": _help(whole, rule.aliases)} if help else {}),
-        "helpUri": f"{HOME}/blob/main/docs/rules/{rule.language}.md#{code.lower()}-{rule.name}",
+        "helpUri": help_of(code),
         "defaultConfiguration": {"level": _LEVELS[rule.severity]},
         "properties": properties,
     }
@@ -186,7 +201,15 @@ def _help(text: str, aliases: tuple[str, ...]) -> str:
     return f"{text}\n\nAlso known as {peers}." if peers else text
 
 
-def _invocation(result: Result, shown: int) -> dict[str, Any]:
+def left_out(text: str) -> list[str]:
+    """What a report says that it leaves out, for those who do not read it."""
+    line = next(line for line in text.splitlines() if line.startswith('"invocations": '))
+    (invocation,) = json.loads("{" + line.rstrip(",") + "}")["invocations"]
+    notes = [note["message"]["text"] for note in invocation["toolExecutionNotifications"]]
+    return [note for note in notes if note.startswith(_LEFT_OUT)]
+
+
+def _invocation(result: Result, shown: int, attempt: _Attempt) -> dict[str, Any]:
     notes = []
     for tool in result.tools:
         level = "error" if tool.status in BROKEN else "warning" if tool.status in ABSENT else "note"
@@ -202,7 +225,15 @@ def _invocation(result: Result, shown: int) -> dict[str, Any]:
     ]
     if shown < len(result.findings):
         left = len(result.findings) - shown
-        notes.append(_note(f"{left} of {len(result.findings)} results left out", "warning"))
+        text = f"{_LEFT_OUT}{left} of {len(result.findings)} results"
+        notes.append(_note(text, "warning"))
+    parts = [
+        what
+        for what, there in (("snippets", attempt.snippets), ("the help of rules", attempt.help))
+        if not there
+    ]
+    if parts:
+        notes.append(_note(f"{_LEFT_OUT}{' and '.join(parts)}, the report is too large", "warning"))
     return {
         "executionSuccessful": result.exit_code in (0, 1),
         "exitCode": result.exit_code,

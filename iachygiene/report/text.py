@@ -141,7 +141,10 @@ class _Page:
         return f"{where}: {self.clean(location.label)}" if location.label else where
 
     def by_rule(self, findings: Sequence[Finding], hidden: int) -> str:
-        lines = [f"{counted(hidden, 'finding')} not shown; all by rule:" if hidden else "By rule"]
+        lines = ["By rule"]
+        if hidden:
+            every = f"`--max-findings {len(findings)}` prints all"
+            lines = [f"{counted(hidden, 'finding')} not shown ({every}); all by rule:"]
         for code, number in by_rule(findings):
             rule = rule_of(code)
             mark = " [*]" if rule and rule.fixable else ""
@@ -265,7 +268,12 @@ class _Page:
         first = ""
         if any(finding.fix and finding.fix.safe for finding in result.findings):
             first = "`iachygiene scan --fix`, "
-        return f"Next: {first}`iachygiene explain {code}`"
+        last = ""
+        if len(result.findings) > ON_A_TERMINAL and not any(
+            one.by == "baseline" for one in result.muted
+        ):
+            last = ", or `iachygiene baseline create` to start without these"
+        return f"Next: {first}`iachygiene explain {code}`{last}"
 
     def wrapped(self, text: str, head: str, hanging: str | None = None) -> list[str]:
         """Lines no longer than the terminal, all in one line where there is none."""

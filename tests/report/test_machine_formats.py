@@ -182,7 +182,7 @@ def test_sarif_leaves_out_what_github_would_not_show_and_says_so(empty: Result) 
     notes = [
         note["message"]["text"] for note in run["invocations"][0]["toolExecutionNotifications"]
     ]
-    assert notes == ["201 of 5201 results left out"]
+    assert notes == ["left out: 201 of 5201 results"]
 
 
 def test_sarif_notes_what_was_not_checked_and_what_crashed(sample: Any) -> None:

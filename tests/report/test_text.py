@@ -44,7 +44,13 @@ def test_a_terminal_gets_the_fifty_most_severe_and_a_count_by_rule(empty: Result
     report = text(many(empty, 120), width=80)
     assert report.count("DF5401 secret-in-env\n") == 41
     assert report.count("DF3006 unpinned-base-image\n") == 11
-    assert "70 findings not shown; all by rule:\n      80  DF3006 unpinned-base-image\n" in report
+    shown = "70 findings not shown (`--max-findings 120` prints all); all by rule:\n"
+    assert f"{shown}      80  DF3006 unpinned-base-image\n" in report
+    # So many at once are the moment for a baseline.
+    assert "`iachygiene baseline create`" in report
+    assert "baseline" not in text(many(empty, 50), width=80)
+    muted = [Muted(many(empty, 1).findings[0], "baseline")]
+    assert "baseline create" not in text(many(empty, 120)._replace(muted=muted))
     assert "120 findings (40 errors, 80 warnings) in 1 file" in report
 
 
