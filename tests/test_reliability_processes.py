@@ -165,7 +165,7 @@ def test_findings_of_workers_until_an_interruption_are_told(
         raise Interrupted(130)
 
     monkeypatch.setattr(worker, "wait_for", stop_early)
-    verdicts = worker.judge_in_workers(jobs, Tree(str(scanner.root)), rules, 2, progress)
+    verdicts = worker.Crew(Tree(str(scanner.root)), rules, 2).judge(jobs, progress)
     assert rules.stopped is not None
     told = [any(one.rule == "DF3006" for one in verdict.findings) for verdict in verdicts]
     left = [{one.why for one in verdict.unchecked} for verdict in verdicts]
