@@ -189,8 +189,9 @@ class Cache:
         """Remember what a program said, where it may be kept; `trace` is what it looked at."""
         from iachygiene.report.mask import masked
 
-        if trace.whole and masked(text) == text:
-            self._told[what] = [text, trace.dump(), by]
+        looked_at = trace.dump()
+        if trace.whole and masked(text) == text and _may_be_named(looked_at):
+            self._told[what] = [text, looked_at, by]
             self._changed = True
 
     def find(self, jobs: Sequence[Job], *, linking: bool) -> list[Verdict | None]:
@@ -227,7 +228,9 @@ class Cache:
         self._keep(job, verdict, "facts")
 
     def _keep(self, job: Job, verdict: Verdict, part: str) -> None:
-        if verdict.crashes or not verdict.trace or not _may_be_kept(verdict):
+        if verdict.crashes or not verdict.trace:
+            return
+        if not (_may_be_named(verdict.trace) and _may_be_kept(verdict)):
             return
         from iachygiene.worker import encoded
 
@@ -361,15 +364,19 @@ def _code() -> str:
     return digest(repr(sorted(found)).encode("utf-8", "surrogatepass"))[:16]
 
 
+def _may_be_named(trace: Sequence[Any]) -> bool:
+    """Whether what was looked at holds no secret: rules ask for paths that stand in files."""
+    from iachygiene.report.mask import masked
+
+    _, listings, answers = trace
+    asked = "\n".join([*(path for path, _ in listings), *(path for _, path, _ in answers)])
+    return masked(asked) == asked
+
+
 def _may_be_kept(verdict: Verdict) -> bool:
     """Not what the next run may see otherwise, and nothing that holds a secret."""
     from iachygiene.report.mask import masked
 
-    # Rules ask for paths that stand in files, whatever those hold.
-    _, listings, answers = verdict.trace
-    asked = "\n".join([*(path for path, _ in listings), *(path for _, path, _ in answers)])
-    if masked(asked) != asked:
-        return False
     for finding in verdict.findings:
         if finding.rule in _NOT_KEPT:
             return False
