@@ -17,14 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from iachygiene import __version__
 from iachygiene.model import Broken, Job
-from iachygiene.rule import brief, remember
 from iachygiene.trace import Signature, Trace, digest, is_settled, listing_digest, signature
 
 if TYPE_CHECKING:
     from iachygiene.files import Tree
     from iachygiene.judge import Verdict
 
-SCHEMA = 4
+SCHEMA = 5
 MAX_TOTAL = 500 * 1024 * 1024
 """Bytes of all files in the folder; the oldest go first."""
 _DAY = 86_400
@@ -83,7 +82,6 @@ class Cache:
         self._rows: dict[str, Row] = {}
         self._kinds: dict[str, Row] = {}
         self._told: dict[str, Row] = {}
-        self._codes: set[str] = set()
         self._tables: dict[int, tuple[Mapping[str, Any], str]] = {}
         self._stats: dict[str, Signature | None] = {}
         self._linked: list[Any] = []
@@ -114,11 +112,9 @@ class Cache:
         if head.decode("ascii", "replace") != f"{self._head} {digest(body)}":
             return
         try:
-            rows, self._kinds, self._told, self._linked, briefs = json.loads(body)
+            rows, self._kinds, self._told, self._linked = json.loads(body)
         except (ValueError, TypeError):
             return
-        remember(briefs)
-        self._codes.update(briefs)
         self._rows = {row[0]: row for row in rows}
 
     def seen(self, path: str) -> tuple[str, tuple[int, list[str]]] | None:
@@ -237,7 +233,6 @@ class Cache:
         self._linked = []  # rests on what the verdict was before
         key = self._key(job, part)
         text = encoded(verdict._replace(seconds={}, trace=[]))
-        self._codes.update(one.rule for one in verdict.findings)
         self._rows[key] = [key, verdict.trace, text]
         self._changed = True
 
@@ -261,7 +256,6 @@ class Cache:
             return
         from iachygiene.worker import encoded
 
-        self._codes.update(one.rule for one in verdict.findings)
         self._linked = [self._linking(outside), encoded(verdict._replace(seconds={}))]
         self._changed = True
 
@@ -273,13 +267,11 @@ class Cache:
         if not self._changed:
             return
         from iachygiene.fix import remove
-        from iachygiene.programs import CODES
 
         wanted = {self._key(job, part) for job in jobs for part in _PARTS}
         rows = [row for key, row in self._rows.items() if key in wanted]
-        briefs = {code: brief(code)[1:] for code in sorted(self._codes | CODES)}
         told = {what: row for what, row in self._told.items() if self._are_there(row)}
-        whole = [rows, self._kinds, told, self._linked, briefs]
+        whole = [rows, self._kinds, told, self._linked]
         body = json.dumps(whole, separators=(",", ":")).encode()
         temporary = f"{self._path}.{os.urandom(6).hex()}"
         try:
@@ -356,7 +348,7 @@ def _code() -> str:
     while waiting:
         with os.scandir(waiting.pop()) as entries:
             for entry in entries:
-                if entry.name.endswith((".py", ".xz")):
+                if entry.name.endswith((".py", ".json", ".xz")):
                     known = entry.stat()
                     found.append((entry.path, known.st_mtime_ns, known.st_size))
                 elif entry.name != "__pycache__" and entry.is_dir(follow_symlinks=False):

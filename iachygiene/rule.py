@@ -115,15 +115,23 @@ class Rule(NamedTuple):
 
 
 class Brief(NamedTuple):
-    """What is asked of a rule when its findings are at hand already, without importing it."""
+    """What is asked of a rule where it need not run, without importing it."""
 
     code: str
     name: str
     severity: Severity
     default: str
-    sensitive: bool
+    aliases: tuple[str, ...]
     needs: str | None
+    sensitive: bool
+    security: bool
     gives_way_to: tuple[str, ...]
+    fixable: bool
+
+    @property
+    def language(self) -> str:
+        """The folder of `rules/` that the rule stands in."""
+        return LANGUAGES[self.code.rstrip("0123456789")]
 
 
 _BRIEFS: dict[str, Brief] = {}
@@ -212,39 +220,48 @@ def get(code: str) -> Rule:
 
 def brief(code: str) -> Brief:
     """What is asked of a finding's rule; raises KeyError where there is none."""
-    known = _BRIEFS.get(code)
-    if known is None:
-        rule = get(code)
-        known = _BRIEFS[code] = Brief(
-            *(rule.code, rule.name, rule.severity, rule.default),
-            *(rule.sensitive, rule.needs, rule.gives_way_to),
-        )
-    return known
+    known = briefs().get(code)
+    return known or brief_of(get(code))
 
 
-def remember(briefs: Mapping[str, Any]) -> None:
-    """Take over what `brief` said in an earlier run of this version, as plain JSON values."""
-    for code, row in briefs.items():
-        name, severity, default, sensitive, needs, gives_way_to = row
-        _BRIEFS.setdefault(
-            code,
-            Brief(code, name, Severity(severity), default, sensitive, needs, tuple(gives_way_to)),
-        )
+def briefs() -> Mapping[str, Brief]:
+    """What `rules/index.json` says of each rule, by code; a rule that is new is not there yet."""
+    if not _BRIEFS:
+        import json
+
+        path = os.path.join(os.path.dirname(__file__), "rules", "index.json")
+        with open(path, encoding="utf-8") as file:
+            rows = json.load(file)
+        for code, row in rows.items():
+            name, severity, default, aliases, needs, sensitive, security, gives_way_to, fix = row
+            _BRIEFS[code] = Brief(
+                *(code, name, Severity(severity), default, tuple(aliases), needs),
+                *(sensitive, security, tuple(gives_way_to), fix),
+            )
+    return _BRIEFS
 
 
-def find(word: str) -> list[Rule]:
+def brief_of(rule: Rule) -> Brief:
+    """The brief of a rule that is at hand."""
+    return Brief(
+        *(rule.code, rule.name, rule.severity, rule.default, rule.aliases, rule.needs),
+        *(rule.sensitive, rule.security, rule.gives_way_to, rule.fixable),
+    )
+
+
+def find(word: str) -> list[Brief]:
     """The rules that a word names: a code, a name, or a peer's name in full or short form.
 
     A short form ("DL3006") counts only where every peer that has it means the same rules.
     """
-    known = all_rules()
+    known = briefs().values()
     exact = [rule for rule in known if word in (rule.code, rule.name)]
     if exact:
         return exact
     in_full = [rule for rule in known if any(_is(alias, word) for alias in rule.aliases)]
     if in_full:
         return in_full
-    meant: dict[str, list[Rule]] = {}
+    meant: dict[str, list[Brief]] = {}
     for rule in known:
         for alias in rule.aliases:
             peer, _, short = alias.partition(":")

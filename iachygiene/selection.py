@@ -50,19 +50,16 @@ class Term(NamedTuple):
 
 
 def terms(word: str, layer: int = 0) -> list[Term] | None:
-    """What a word stands for: DEFAULT, ALL, a prefix, a code, a name, an alias; None if nothing.
-
-    Codes and prefixes import the rules of their language alone, bare prefixes none.
-    """
+    """What a word stands for: DEFAULT, ALL, a prefix, a code, a name, an alias; None if nothing."""
     if word in ("DEFAULT", "ALL"):
         return [Term(word, 0, layer)]
     if word in LANGUAGES:
         return [Term(word, len(word), layer)]
     language = LANGUAGES.get(word.rstrip("0123456789"))
     if language is not None:
-        from iachygiene.rule import rules_of
+        from iachygiene.rule import briefs
 
-        codes = [rule.code for rule in rules_of(language)]
+        codes = [rule.code for rule in briefs().values() if rule.language == language]
         if word in codes:
             return [Term(word, EXACT, layer)]
         known = any(code.startswith(word) for code in codes)
@@ -82,10 +79,10 @@ def nearest(word: str, among: Iterable[str]) -> str:
 
 def nearest_rule(word: str) -> str:
     """The advice that names the nearest code, name or alias of a rule."""
-    from iachygiene.rule import all_rules
+    from iachygiene.rule import briefs
 
     known = ["DEFAULT", "ALL", *LANGUAGES]
-    for rule in all_rules():
+    for rule in briefs().values():
         known += [rule.code, rule.name, *rule.aliases]
     return nearest(word, known) or nearest(word.upper(), known) or nearest(word.lower(), known)
 

@@ -22,7 +22,7 @@ from iachygiene.model import (
 )
 from iachygiene.peers import PeerSuppression
 from iachygiene.peers import read as read_peer
-from iachygiene.rule import LANGUAGES, Brief, Rule, all_rules, brief, find, rules_of
+from iachygiene.rule import Brief, brief, briefs, find
 
 if TYPE_CHECKING:
     from iachygiene.config import Config
@@ -226,18 +226,13 @@ def _with_unused(
     return found
 
 
-def _names(word: str, rule: Rule | Brief) -> bool:
+def _names(word: str, rule: Brief) -> bool:
     return word == rule.name or (word.isalnum() and rule.code.startswith(word))
 
 
-def rules_named(word: str) -> list[Rule]:
+def rules_named(word: str) -> list[Brief]:
     """The rules that a word of a list names: a code, a prefix of codes, a name, an alias."""
-    for prefix, language in LANGUAGES.items():
-        if word.startswith(prefix):
-            found = [rule for rule in rules_of(language) if _names(word, rule)]
-            if found:
-                return found
-    return [rule for rule in all_rules() if _names(word, rule)] or find(word)
+    return [rule for rule in briefs().values() if _names(word, rule)] or find(word)
 
 
 def with_verdict(
@@ -284,7 +279,7 @@ def with_verdict(
 def _nearest(word: str) -> str:
     from difflib import get_close_matches
 
-    known = [name for rule in all_rules() for name in (rule.code, rule.name)]
+    known = [name for rule in briefs().values() for name in (rule.code, rule.name)]
     near = get_close_matches(word, known, 1)
     return f', did you mean "{near[0]}"' if near else ""
 

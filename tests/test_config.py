@@ -21,7 +21,7 @@ from iachygiene.config import Config, ConfigError, load
 from iachygiene.model import Severity
 from iachygiene.resolved import lines
 from iachygiene.resolved import settings as settings_of
-from iachygiene.rule import LANGUAGES, Rule
+from iachygiene.rule import LANGUAGES, Rule, brief_of
 
 
 def a_rule(code: str, name: str, folder: str, *, default: str = "on", **options: Any) -> Rule:
@@ -68,7 +68,8 @@ ALL = (PINS, ROOT, RARE, HOST, PORT, CHART, SYNTAX)
 @pytest.fixture(autouse=True)
 def _registry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_RULES", {rule.code: rule for rule in ALL})
-    monkeypatch.setattr(registry, "_BRIEFS", {})
+    monkeypatch.setattr(registry, "_DOCUMENTS", {})
+    monkeypatch.setattr(registry, "_BRIEFS", {rule.code: brief_of(rule) for rule in ALL})
     monkeypatch.setattr(registry, "_LOADED", set(LANGUAGES.values()))
 
 

@@ -28,8 +28,9 @@ def _rules(monkeypatch: pytest.MonkeyPatch) -> None:
             security=False,
             gives_way_to=(),
         )
+        monkeypatch.setattr(registry, "_DOCUMENTS", {})
         monkeypatch.setitem(registry._RULES, code, rule)
-        monkeypatch.setattr(registry, "_BRIEFS", {})
+        monkeypatch.setitem(registry._BRIEFS, code, registry.brief_of(rule))
 
 
 def of(

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from iachygiene.report.escape import clean_path
-from iachygiene.rule import GUESTS, LANGUAGES, Example, Rule, get, rules_of
+from iachygiene.rule import (
+    GUESTS,
+    LANGUAGES,
+    Example,
+    Rule,
+    all_rules,
+    brief_of,
+    briefs,
+    get,
+    rules_of,
+)
 
 PAGES = Path(__file__).parent.parent / "docs" / "rules"
 RENEW = "renew with: pytest --update tests/test_reference.py"
@@ -99,6 +111,22 @@ def test_page_says_what_the_docstrings_say(language: str, update: bool) -> None:
         path.write_bytes(text.encode())
     assert path.exists(), RENEW
     assert path.read_bytes().decode() == text, RENEW
+
+
+def index() -> str:
+    rows = []
+    for rule in all_rules():
+        code, name, severity, *others = brief_of(rule)
+        rows.append(f'"{code}": {json.dumps([name, int(severity), *others])}')
+    return "{\n" + ",\n".join(rows) + "\n}\n"
+
+
+def test_index_says_what_the_rules_declare(update: bool) -> None:
+    path = Path(str(files("iachygiene.rules"))) / "index.json"
+    if update:
+        path.write_text(index(), encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == index(), RENEW
+    assert briefs() == {rule.code: brief_of(rule) for rule in all_rules()}
 
 
 def test_every_page_belongs_to_a_language() -> None:

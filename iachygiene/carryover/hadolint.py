@@ -8,7 +8,7 @@ from typing import Any
 
 from iachygiene.carryover import Carried
 from iachygiene.keys import LABEL_TYPES, PEERS
-from iachygiene.rule import Rule, find
+from iachygiene.rule import Brief, find
 
 _CODE = re.compile(r"DL[0-9]{4}")
 _LEVELS = {"error": "error", "warning": "warning", "info": "info", "style": "info"}
@@ -73,7 +73,7 @@ def _rules(said: Mapping[str, Any], carried: Carried) -> None:
         carried.settings["extend-select"] = sorted(chosen)
 
 
-def _named(codes: Any, key: str, carried: Carried) -> Iterator[Rule]:
+def _named(codes: Any, key: str, carried: Carried) -> Iterator[Brief]:
     if not isinstance(codes, list):
         carried.notes.append(f"`{key}` is no list of codes")
         return

@@ -49,16 +49,16 @@ def rules_meant(word: str) -> list[Rule]:
 
     Of a short alias that several tools have, the rules of all of them.
     """
-    from iachygiene.rule import all_rules, find
+    from iachygiene.rule import briefs, find, get
 
     for form in dict.fromkeys((word, word.upper(), word.lower())):
         rules = find(form)
         if rules:
-            return rules
+            return [get(rule.code) for rule in rules]
     lower = word.lower()
     return [
-        rule
-        for rule in all_rules()
+        get(rule.code)
+        for rule in briefs().values()
         if any(lower in (alias.lower(), alias.partition(":")[2].lower()) for alias in rule.aliases)
     ]
 

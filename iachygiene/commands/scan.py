@@ -33,9 +33,9 @@ def _codes(_context: click.Context, _option: click.Parameter, values: Sequence[s
 
 def _rules_like(_context: click.Context, _option: click.Parameter, incomplete: str) -> list[str]:
     """Codes and names of rules that begin with some letters, for a shell."""
-    from iachygiene.rule import all_rules
+    from iachygiene.rule import briefs
 
-    words = [word for rule in all_rules() for word in (rule.code, rule.name)]
+    words = [word for rule in briefs().values() for word in (rule.code, rule.name)]
     return sorted(word for word in words if word.startswith(incomplete))
 
 

@@ -43,7 +43,8 @@ def rule_of(code: str) -> Rule | None:
         return None
 
 
-def _brief(code: str) -> Brief | None:
+def brief_of(code: str) -> Brief | None:
+    """What is asked of the rule of a code, None where there is no such rule."""
     try:
         return brief(code)
     except KeyError:
@@ -52,7 +53,7 @@ def _brief(code: str) -> Brief | None:
 
 def name_of(code: str) -> str:
     """The name of a rule, empty where it is not known."""
-    rule = _brief(code)
+    rule = brief_of(code)
     return rule.name if rule else ""
 
 
@@ -72,7 +73,7 @@ def help_of(code: str) -> str | None:
 
 def is_sensitive(code: str) -> bool:
     """Whether the text that a rule flags must not be shown; a rule not known is sensitive."""
-    rule = _brief(code)
+    rule = brief_of(code)
     return rule is None or rule.sensitive
 
 
@@ -80,7 +81,7 @@ def severity_of(finding: Finding) -> Severity:
     """The severity stamped on a finding, else that of its rule."""
     if finding.severity is not None:
         return finding.severity
-    rule = _brief(finding.rule)
+    rule = brief_of(finding.rule)
     return rule.severity if rule else Severity.ERROR
 
 
@@ -88,7 +89,7 @@ def aliases_of(finding: Finding) -> Sequence[str]:
     """The peers' ids that would report this very finding."""
     if finding.aliases is not None:
         return finding.aliases
-    rule = rule_of(finding.rule)
+    rule = brief_of(finding.rule)
     return rule.aliases if rule else ()
 
 

@@ -15,9 +15,9 @@ from iachygiene.report.escape import MAX_MESSAGE, clean, plain, plain_path
 from iachygiene.report.findings import (
     ABSENT,
     BROKEN,
+    brief_of,
     name_of,
     position_of,
-    rule_of,
     severity_of,
 )
 from iachygiene.report.options import ReportOptions
@@ -40,7 +40,7 @@ def render(
     prints = fingerprints([*result.findings, *muted], files)
     rows = []
     for finding, mark in zip(result.findings, prints, strict=False):
-        rule = rule_of(finding.rule)
+        rule = brief_of(finding.rule)
         place = position_of(finding.location, files)
         severities = _SECURITY if rule and rule.security else _SEVERITIES
         title = f"{finding.rule} {name_of(finding.rule)}".rstrip()

@@ -21,6 +21,7 @@ from iachygiene.report.findings import (
     ABSENT,
     BROKEN,
     aliases_of,
+    brief_of,
     by_rule,
     counted,
     in_status_order,
@@ -28,7 +29,6 @@ from iachygiene.report.findings import (
     most_severe,
     name_of,
     position_of,
-    rule_of,
     severity_of,
 )
 from iachygiene.report.options import ReportOptions
@@ -146,7 +146,7 @@ class _Page:
             every = f"`--max-findings {len(findings)}` prints all"
             lines = [f"{counted(hidden, 'finding')} not shown ({every}); all by rule:"]
         for code, number in by_rule(findings):
-            rule = rule_of(code)
+            rule = brief_of(code)
             mark = " [*]" if rule and rule.fixable else ""
             lines.append(f"  {number:>6,}  {code} {rule.name if rule else ''}".rstrip() + mark)
         return "\n".join(lines) + "\n\n"

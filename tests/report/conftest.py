@@ -107,10 +107,11 @@ RULES = (
 
 @pytest.fixture(autouse=True)
 def _rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    registry.all_rules()  # what is loaded later would be taken away with the stand-ins
+    monkeypatch.setattr(registry, "_DOCUMENTS", {})
     for rule in RULES:
         monkeypatch.setitem(registry._RULES, rule.code, rule)
-        monkeypatch.delitem(registry._DOCUMENTS, rule.code, raising=False)
-        monkeypatch.setattr(registry, "_BRIEFS", {})
+    monkeypatch.setattr(registry, "_BRIEFS", {one.code: registry.brief_of(one) for one in RULES})
 
 
 @pytest.fixture
