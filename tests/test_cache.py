@@ -151,6 +151,28 @@ def test_damaged_cache_is_made_anew(project: Project, damage: object) -> None:
     assert file.read_bytes() == good
 
 
+def test_run_in_which_nothing_changed_loads_neither_parsers_nor_rules(project: Project) -> None:
+    project.write("Dockerfile", "FROM debian\n# hadolint ignore=DL3025\nCMD ls\n")
+    project.write("main.tf", 'variable "x" {}\n')
+    project.write("k8s/kustomization.yaml", "resources: [pod.yaml]\n")
+    project.write("k8s/pod.yaml", "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n")
+    project.write("compose.yaml", "services: {a: {image: debian}}\n")
+    project.scan()
+    command = [sys.executable, "-X", "importtime", "-I", "-m", "iachygiene", "scan"]
+    options = ["--engine", "builtin", "--cache-dir", str(project.cache)]
+    done = subprocess.run(
+        [*command, *options], cwd=project.root, capture_output=True, text=True, check=False
+    )
+    assert "hadolint:DL3006" in done.stdout
+    loaded = [line.rpartition("|")[2].strip() for line in done.stderr.splitlines()]
+    ours = [name for name in loaded if name.startswith("iachygiene.")]
+    assert "iachygiene.cache" in ours
+    allowed = ("iachygiene.parse", "iachygiene.parse.charts", "iachygiene.rules")
+    heavy = ("iachygiene.parse", "iachygiene.rules", "iachygiene.hcl", "iachygiene.schemas")
+    assert [name for name in ours if name.startswith(heavy) and name not in allowed] == []
+    assert "yaml" not in loaded
+
+
 def counted(program: str, folder: Path, log: Path) -> str:
     """A folder with a program that notes its first argument and then does its work."""
     real = shutil.which(program) or str(Path(sys.executable).parent / program)
