@@ -487,7 +487,11 @@ def _violations(manifest: Manifest) -> Iterator[tuple[Object, Violation]]:
 
 
 def _is_doubtful(mapping: yaml.Mapping) -> bool:
-    keys = [key.text for key in mapping.children[::2] if type(key) is yaml.Scalar]
+    children = mapping.children
+    if len(children) == 2:
+        key = children[0]
+        return type(key) is yaml.Scalar and key.text in yaml.BOOLEANS
+    keys = [key.text for key in children[::2] if type(key) is yaml.Scalar]
     distinct = set(keys)
     return len(distinct) < len(keys) or not distinct.isdisjoint(yaml.BOOLEANS)
 

@@ -144,6 +144,9 @@ def unsorted_keys(manifest: Manifest) -> Findings:
 
 
 def _is_unsorted(mapping: Mapping) -> bool:
+    children = mapping.children
+    if len(children) == 2:
+        return False
     # The order of code points is that of their bytes.
-    texts = [key.text for key in mapping.children[::2] if type(key) is Scalar and key.text]
+    texts = [key.text for key in children[::2] if type(key) is Scalar and key.text]
     return texts != sorted(texts)
