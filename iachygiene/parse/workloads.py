@@ -224,8 +224,12 @@ def together(one: Object, other: Object) -> bool:
     kustomization joins it to others.
     """
     file = one.root.file
-    alone = one.overlay is NO_OVERLAY and _CASES.search(file.path) is not None
-    return not alone or file is other.root.file
+    return file is other.root.file or one.overlay is not NO_OVERLAY or not _is_case(file.path)
+
+
+@lru_cache(maxsize=64)
+def _is_case(path: str) -> bool:
+    return _CASES.search(path) is not None
 
 
 _PODLESS = frozenset(

@@ -315,19 +315,27 @@ def service_target_port_unmatched(manifests: ManifestSet) -> Findings:
             continue
         headless = service.root.text("spec", "clusterIP") == "None"
         names, numbers, all_declare = _declared(pods)
-        known = names | numbers
-        lost = known.isdisjoint(_called_ports(manifests, pods[0])) and not _is_aside(service)
         for port in items(service.root, "spec", "ports"):
             target = _target(port)
-            if target is None or target.text in known:
+            if target is None or target.text in names or target.text in numbers:
                 continue
-            by_number = integer(target) is not None
-            likely = lost or any(is_slip(target.text, number) for number in numbers)
-            likely = likely and not any(
-                mentions(container, target.text) for pod in pods for container in pod.containers
-            )
-            if not by_number or (all_declare and likely and not headless and _is_tcp(port)):
-                yield _unmatched(service, target, pods, by_number)
+            if integer(target) is None:
+                yield _unmatched(service, target, pods, by_number=False)
+                continue
+            judged = all_declare and not headless and _is_tcp(port)
+            if judged and _is_likely(manifests, service, target.text, pods, names | numbers):
+                yield _unmatched(service, target, pods, by_number=True)
+
+
+def _is_likely(
+    manifests: ManifestSet, service: Object, number: str, pods: Sequence[Pod], declared: set[str]
+) -> bool:
+    """Whether a number that no pod declares is a wrong one: most of them work all the same."""
+    if any(mentions(container, number) for pod in pods for container in pod.containers):
+        return False
+    if any(is_slip(number, one) for one in declared):
+        return True
+    return not _is_aside(service) and declared.isdisjoint(_called_ports(manifests, pods[0]))
 
 
 def _target(port: Mapping) -> Scalar | None:
