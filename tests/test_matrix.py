@@ -130,6 +130,7 @@ ROWS = {
     },
     "test_cache.py": {
         "damaged cache": "damaged_cache_is_made_anew",
+        "cache too large": "oldest_of_our_files_are_removed_once_a_day",
         "shared cache": "runs_that_race_on_one_tree_agree",
         "hostile folder": "folder_of_somebody_else_is_not_used",
         "clock": "times_that_may_still_change_tell_nothing",
