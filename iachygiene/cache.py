@@ -378,6 +378,12 @@ def _may_be_kept(verdict: Verdict) -> bool:
     return all(masked(comment.text) == comment.text for comment in verdict.comments)
 
 
+def _is_ours(name: str) -> bool:
+    """Whether a file is called as `Cache` calls them, a temporary one included."""
+    head, _, tail = name.partition(".")
+    return len(head) == 40 and not head.strip("0123456789abcdef") and tail.startswith("json")
+
+
 def _tidy(directory: str) -> None:
     """Remove the oldest files beyond the limit, at most once a day."""
     stamp = os.path.join(directory, "tidied")
@@ -390,7 +396,9 @@ def _tidy(directory: str) -> None:
     with open(stamp, "wb"):
         os.utime(stamp)
     with os.scandir(directory) as entries:
-        found = [(entry.stat().st_mtime, entry.stat().st_size, entry.path) for entry in entries]
+        # The folder may be one that a person named, with files of theirs in it.
+        ours = [entry for entry in entries if _is_ours(entry.name)]
+        found = [(entry.stat().st_mtime, entry.stat().st_size, entry.path) for entry in ours]
     left = sum(size for _, size, _ in found)
     for _, size, path in sorted(found):
         if left <= MAX_TOTAL:

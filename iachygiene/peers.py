@@ -16,8 +16,8 @@ _CODES = re.compile(r"[DLSC0-9]+")
 _TRIVY = re.compile(r"\b(?:trivy|tfsec):ignore:([A-Za-z0-9*][A-Za-z0-9*_-]*)(?::exp:([0-9-]{10}))?")
 _CHECKOV = re.compile(r"\b(?:checkov|bridgecrew|cortex):skip=([A-Za-z0-9_]+(?:,[A-Za-z0-9_]+)*)")
 _CHECKOV_KEYS = ("checkov.io/skip", "bridgecrew.io/skip", "cortex.io/skip")
-_DCLINT = re.compile(r"\s*dclint (disable(?:-line|-file)?)(?: ([a-z0-9, -]+))?\s*$")
-_TRIVY_ID = re.compile(r"(?:avd-)?([a-z]+)-?0*([0-9]+)")
+_DCLINT = re.compile(r"\s*dclint (disable(?:-line|-file)?)(?: ([a-z0-9, -]++))?\s*+$")
+_TRIVY_ID = re.compile(r"(?:avd-)?([a-z]++)-?0*([1-9][0-9]*|0)")
 _EPHEMERAL = "container-ephemeral-storage-request-and-limit"
 
 

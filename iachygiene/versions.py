@@ -15,7 +15,7 @@ _TAIL = (
     r"(?:\+(?P<build>[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?"
 )
 _VERSION = re.compile(_CORE + _TAIL)
-_COMPARISON = re.compile(r"[ \t]*(=|!=|>=|<=|>|<|~>)?[ \t]*" + _CORE + _TAIL + r"[ \t]*")
+_COMPARISON = re.compile(r"[ \t]*+(=|!=|>=|<=|>|<|~>)?[ \t]*+" + _CORE + _TAIL + r"[ \t]*")
 
 
 class Version(NamedTuple):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from iachygiene import cache
 from iachygiene.cache import refusal
 from iachygiene.trace import is_settled
 
@@ -284,3 +285,20 @@ def test_times_that_may_still_change_tell_nothing() -> None:
     assert not is_settled((99 * 10**9, 97 * 10**9, 1, 1), now)
     assert not is_settled((97 * 10**9, 99 * 10**9, 1, 1), now)
     assert not is_settled((200 * 10**9, 97 * 10**9, 1, 1), now)
+
+
+def test_oldest_of_our_files_are_removed_once_a_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "MAX_TOTAL", 250)
+    names = [f"{number:040x}.json" for number in range(4)]
+    for age, name in enumerate([*names, "thesis.pdf", f"{9:040x}.json.0123456789ab"]):
+        (tmp_path / name).write_bytes(b"x" * 100)
+        os.utime(tmp_path / name, (OLD + age, OLD + age))
+    cache._tidy(str(tmp_path))
+    left = {path.name for path in tmp_path.iterdir()} - {"tidied"}
+    assert left == {names[3], "thesis.pdf", f"{9:040x}.json.0123456789ab"}
+    for name in names:
+        (tmp_path / name).write_bytes(b"x" * 100)
+    cache._tidy(str(tmp_path))
+    assert {path.name for path in tmp_path.iterdir()} >= {*names, "thesis.pdf"}

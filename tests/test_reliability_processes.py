@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -222,3 +223,21 @@ def test_run_over_its_limits_ends_with_a_hint(
     code, out, err = scanner.plain("scan", "--no-cache")
     assert (code, out) == (2, "")
     assert err.startswith("error: over 4 files\nhint: ")
+
+
+def test_memory_and_open_files_may_be_few(scanner: Scanner) -> None:
+    shop = Path(__file__).parent.parent / "examples" / "shop"
+    limited = 'ulimit -v 1048576; ulimit -n 64; exec "$@"'
+    words = ("scan", "--no-cache", "--engine", "builtin", "--jobs", "2", "--format", "json")
+    done = subprocess.run(
+        ["sh", "-c", limited, "sh", sys.executable, "-I", "-m", "iachygiene", *words, str(shop)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, "")
+    report = json.loads(done.stdout)
+    assert report["crashes"] == []
+    assert not {one["rule"] for one in report["findings"]} & {"HYG003", "HYG005"}

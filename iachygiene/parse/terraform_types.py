@@ -15,7 +15,7 @@ from iachygiene import hcl
 PRIMITIVES = frozenset(("string", "number", "bool", "any"))
 COLLECTIONS = frozenset(("list", "set", "map"))
 
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eEpP][+-]?[0-9]+)?")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eEpP][+-]?[0-9]+)?")
 _BOOLEANS = frozenset(("true", "false", "1", "0"))
 
 

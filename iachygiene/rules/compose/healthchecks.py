@@ -104,7 +104,7 @@ def _why_watched(service: Service, conditions: set[str]) -> str:
 
 
 _DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:ns|us|µs|ms|s|m|h))+")
-_NOTHING = re.compile(r"(?:0+(?:\.0+)?(?:ns|us|µs|ms|s|m|h)?)+")
+_NOTHING = re.compile(r"(?:0++(?:\.0++)?(?:ns|us|µs|ms|s|m|h)?)++")
 _STARTS = ("CMD", "CMD-SHELL", "NONE")
 
 

@@ -119,7 +119,7 @@ def _needs_value(text: str, declared: Mapping[str, Pair]) -> bool:
         missing = pair is None or pair.value is None
         return "" if missing and not found[3] else "x"
 
-    filled = re.sub(r"\$(?:(\w+)|\{(\w+)([^}]*)\})", value, text)
+    filled = re.sub(r"\$(?:(\w++)|\{(\w++)([^}]*+)\})", value, text)
     image = parse_image(filled, Location(""))
     empty_tag = image.tag is not None and not image.tag.text
     empty_digest = image.digest is not None and not image.digest.text
@@ -220,7 +220,10 @@ def _used(one: Instruction) -> list[str]:
 
 def _assigns(text: str, name: str) -> bool:
     """Whether a script gives the variable a value of its own, in whatever way."""
-    return re.search(rf"\b{name}\+?=|\b(?:for|read|local)\b[^;\n]*\b{name}\b", text) is not None
+    return (
+        re.search(rf"\b{name}\+?=|\b(?:for|read|local)\b[^;\n]{{0,300}}\b{name}\b", text)
+        is not None
+    )
 
 
 def _set_by(stage: Stage, name: str) -> bool:

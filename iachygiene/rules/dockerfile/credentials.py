@@ -22,7 +22,7 @@ _NAMES = frozenset(
 _PATHS = (".docker/config.json", ".aws/credentials", ".kube/config")
 _ENDINGS = (".key", ".p12", ".pfx", ".jks", ".keystore", ".tfstate", ".tfvars")
 _SERVICE_ACCOUNT = re.compile(r"service[-_]account[\w.-]*\.json")
-_NPM_LITERAL = re.compile(r"(?:_authToken|_password|_auth)\s*=\s*(?!\s*[\"']?\$)\S")
+_NPM_LITERAL = re.compile(r"(?:_authToken|_password|_auth)\s*+=(?!\s*+[\"']?\$)\s*+\S")
 _PLACEHOLDER = re.compile(
     r"(?:change[_-]?(?:me|it|this)|x{3,}|your[_-].*|<.*>|\$.*|\{\{.*|%.*%|.*example.*"
     r"|.*placeholder.*|todo|dummy.*|fake.*|none|null|undefined|test.*|default|sample.*"

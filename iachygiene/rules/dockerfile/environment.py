@@ -12,7 +12,7 @@ from iachygiene.rules.dockerfile.known_images import family
 
 _SHELLS = frozenset(("sh", "bash", "ash", "dash", "zsh", "ksh", "busybox", "cmd", "pwsh"))
 _SCRIPT_FLAGS = frozenset(("-c", "-e", "-E", "--eval", "-r", "-lc", "-ec", "/c", "/C"))
-_VARIABLE = re.compile(r"(?<![\\$])\$(?:[A-Za-z_]\w*|\{[A-Za-z_]\w*[^}]*\})")
+_VARIABLE = re.compile(r"(?<![\\$])\$(?:[A-Za-z_]\w*|\{[A-Za-z_]\w*+[^}]*+\})")
 _SETTINGS = re.compile(
     r"(?:^|/)(?:activate|env|environment|profile|\.profile|nvm\.sh|setup\.(?:ba)?sh"
     r"|\.?bash_?(?:rc|_profile)|\.zshrc|[\w.-]*\.env)$"

@@ -11,7 +11,7 @@ from iachygiene.parse.dockerfile import Copy, Dockerfile
 from iachygiene.parse.dockerignore import BuildContext, IgnoreFile, Pattern
 from iachygiene.rule import rule
 
-_REMARK = re.compile(r"\s+#.*$")
+_REMARK = re.compile(r"(?<!\s)\s++#.*$")
 _UNCLOSED = re.compile(r"(?<!\\)\[(?:[^\]\\]|\\.)*$")
 _MAX_DIRECTORIES = 200
 _NESTED = frozenset(

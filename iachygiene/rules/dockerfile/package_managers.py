@@ -24,7 +24,7 @@ _PRESENT = {
     "pacman": ("pacman",),
 }
 _CONDITIONS = frozenset(("if", "then", "else", "while", "do", "case", "function"))
-_TESTS = re.compile(r"\b(?:command[ \t]+-v|which|type|hash)\b|\[[ \t]+!?[ \t]*-[xef][ \t]")
+_TESTS = re.compile(r"\b(?:command[ \t]+-v|which|type|hash)\b|\[[ \t]++(?:![ \t]*+)?-[xef][ \t]")
 
 
 @rule("DF5208", Dockerfile, Severity.ERROR)

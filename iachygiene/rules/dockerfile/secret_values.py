@@ -10,8 +10,10 @@ from iachygiene.report.mask import described, token_in
 from iachygiene.rule import rule
 from iachygiene.rules.dockerfile.credentials import is_random, private_key_in, says_secret
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^\s/@:'\"]*):([^\s/@'\"]+)@([^\s/:'\"?#]+)")
-_REGISTRY_TOKEN = re.compile(r"//\S+:_authToken=(?!\s*[\"']?\$)[\"']?([^\s\"'$]{8,})")
+_URL = re.compile(
+    r"[A-Za-z][A-Za-z0-9+.-]{0,30}://([^\s/@:'\"]{0,300}):([^\s/@'\"]{1,1000})@([^\s/:'\"?#]+)"
+)
+_REGISTRY_TOKEN = re.compile(r"//\S{1,300}:_authToken=(?!\s*[\"']?\$)[\"']?([^\s\"'$]{8,})")
 _HARMLESS_HOSTS = re.compile(r"(?:.*\.)?example\.(?:com|org|net)|localhost|127\..*")
 _VARIABLE = re.compile(r"\$\{?\w+.*|<.*>|\{.*|\*+|x+|%.*", re.IGNORECASE)
 

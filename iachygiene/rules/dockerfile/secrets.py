@@ -10,7 +10,7 @@ from iachygiene.parse.dockerfile import Dockerfile, Pair, Run, Variables
 from iachygiene.rule import rule
 from iachygiene.rules.dockerfile.credentials import says_secret
 
-_REFERENCE = re.compile(r"(?<!\\)\$(?:(\w+)|\{(\w+)[^}]*\})", re.ASCII)
+_REFERENCE = re.compile(r"(?<!\\)\$(?:(\w+)|\{(\w++)[^}]*+\})", re.ASCII)
 _HARMLESS_VALUE = re.compile(
     r"true|false|yes|no|on|off|\d+|\.{0,2}/.*|[\w-]+(?:/[\w.-]+)+\.[a-z]{2,5}", re.IGNORECASE
 )

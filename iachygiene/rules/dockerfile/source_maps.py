@@ -21,8 +21,8 @@ _STATIC_ROOTS = (
     *("/app/public", "/usr/share/caddy"),
 )
 _OFF = re.compile(
-    r"GENERATE_SOURCEMAP\s*[= ]\s*[\"']?false|--no-source-?maps?\b|--source-?maps?[= ]false"
-    r"|\.map\b[^\n]*-delete|\brm\b[^\n;&|]*\.map\b",
+    r"GENERATE_SOURCEMAP(?:\s*+=\s*+|\s++)[\"']?false|--no-source-?maps?\b|--source-?maps?[= ]false"
+    r"|\.map\b[^\n]{0,300}-delete|\brm\b[^\n;&|]{0,300}\.map\b",
     re.IGNORECASE,
 )
 _ON = re.compile(r"--source-?maps?\b(?![= ]false)|--devtool[= ]\S*source-map", re.IGNORECASE)

@@ -11,7 +11,7 @@ from iachygiene.rule import rule
 
 _DIRECTIVE = re.compile(r"#[ \t]*(syntax|escape)[ \t]*=[ \t]*(\S+)[ \t]*", re.IGNORECASE)
 _FRONTEND = re.compile(r"(?:[\w.-]+/)*[\w.-]+(?::[\w.-]+)?(?:@sha256:[0-9a-f]+)?", re.ASCII)
-_AS = re.compile(r"[ \t]+(as)[ \t]+\S+[ \t]*$", re.IGNORECASE)
+_AS = re.compile(r"(?<![ \t])[ \t]++(as)[ \t]++\S++[ \t]*+$", re.IGNORECASE)
 _PLAIN = frozenset(("USER", "EXPOSE", "FROM", "COPY", "ADD", "WORKDIR", "ENV", "STOPSIGNAL"))
 _MOVABLE = frozenset(("USER", "EXPOSE", "FROM", "COPY", "WORKDIR"))
 _REMARK = re.compile(r"[ \t]#(?:[ \t]+\S.*|)$")

@@ -51,7 +51,7 @@ _FINDERS: Mapping[str, _Finder] = {
     "wget": _flag("no-check-certificate"),
     **dict.fromkeys(("pip", "pip3", "python", "python3"), _flag("trusted-host")),
     **dict.fromkeys(("npm", "yarn", "pnpm"), _STRICT_SSL),
-    "git": _match(r"http\.(?:\S+\.)?sslverify[ =](?:false|0|no)$"),
+    "git": _match(r"http\.(?:\S{1,300}\.)?sslverify[ =](?:false|0|no)$"),
     **dict.fromkeys(("yum", "dnf", "tdnf", "microdnf", "yum-config-manager"), _GPG),
     "apk": _flag("allow-untrusted"),
     **dict.fromkeys(("apt-get", "apt"), _flag("allow-unauthenticated", "force-yes")),
@@ -91,7 +91,7 @@ _ALIASES = {
     "NPM_CONFIG_STRICT_SSL": "checkov:CKV2_DOCKER_12",
     "PIP_TRUSTED_HOST": "checkov:CKV2_DOCKER_16",
 }
-_TRUSTED = re.compile(r"\[[^\]\n]*\btrusted=yes\b")
+_TRUSTED = re.compile(r"\[[^\[\]\n]*\btrusted=yes\b")
 
 
 @rule(

@@ -16,7 +16,7 @@ from iachygiene.rules.terraform.nodes import is_blank, nodes
 from iachygiene.rules.terraform.providers import required_providers, used_providers
 
 _TOKEN = re.compile(r"[\w-]+|[^\s\w-]")
-_DOTTED = re.compile(r"[A-Za-z_][\w-]*(?:\.[\w-]+)+")
+_DOTTED = re.compile(r"(?<![\w-])[A-Za-z_][\w-]*+(?:\.[\w-]++)+")
 _Path: TypeAlias = tuple[str, ...]
 _MOST_MODULES = 100
 _SELF_CHECKS = ("precondition", "postcondition")
