@@ -151,3 +151,4 @@ def test_a_defect_of_a_rule_is_told_and_the_others_go_on(root: Path) -> None:
         assert "DF3003" in done.stdout
         assert "crashed on Dockerfile: ZeroDivisionError" in done.stdout
         assert ("Traceback" in done.stdout + done.stderr) == told
+        assert ("`iachygiene version -v`" in done.stdout) == told

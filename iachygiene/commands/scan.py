@@ -560,6 +560,10 @@ def _finish(
     options = ReportOptions.of(
         given, common, sys.stdout, changed=changed, new_only=given["new_only"], git=about
     )
+    if "github" in forms and base:
+        from iachygiene.changes import added_since
+
+        options = options._replace(added=added_since(base, place, config, scan.tree))
     failed = False
     for form, path in reports:
         if path != "-":
