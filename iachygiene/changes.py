@@ -13,6 +13,7 @@ from iachygiene.model import Broken, SourceFile, Span, Unchecked
 if TYPE_CHECKING:
     from iachygiene.baseline import Baseline
     from iachygiene.config import Config
+    from iachygiene.discover import Place
     from iachygiene.engine import Options
     from iachygiene.files import Tree
 
@@ -169,6 +170,16 @@ def added_lines(changes: Changes, tree: Tree) -> Mapping[str, Sequence[Span]]:
         text = "" if old is None else SourceFile(path, old).shown_text
         found[path] = _added(text, new.shown_text)
     return found
+
+
+def added_since(
+    base: str, place: Place, config: Config, tree: Tree
+) -> Mapping[str, Sequence[Span]]:
+    """The lines that a commit does not have, by path; none where git cannot say."""
+    try:
+        return added_lines(since(place.root, base, place.listing, config, tree), tree)
+    except NoHistory:
+        return {}
 
 
 def _added(old: str, new: str) -> list[Span]:

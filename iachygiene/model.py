@@ -127,6 +127,14 @@ def at(
     )
 
 
+def touches(finding: Finding, added: Mapping[str, Sequence[Span]]) -> bool:
+    """Whether a finding stands on an added line; one about a whole file does if any is."""
+    start, end = finding.location.span
+    spans = added.get(finding.location.path, ())
+    whole = start == end == 0
+    return any(whole or (start < span.end and span.start < max(end, start + 1)) for span in spans)
+
+
 class Trouble(NamedTuple):
     """A file that cannot be judged, or only in part; the toolkit rules report it.
 

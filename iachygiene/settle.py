@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,7 +17,7 @@ from iachygiene.model import (
     Result,
     Severity,
     SourceFile,
-    Span,
+    touches,
 )
 
 if TYPE_CHECKING:
@@ -348,20 +348,12 @@ def _give_way(findings: Sequence[Finding]) -> list[Finding]:
 def _shown(finding: Finding, config: Config, options: Options) -> bool:
     if (finding.severity or 0) < config.min_severity:
         return False
-    if options.added is not None and not _touches(finding, options.added):
+    if options.added is not None and not touches(finding, options.added):
         return False
     focus = options.focus
     if focus.holds(finding.location.path):
         return True
     return any(focus.holds(place.path) for place in finding.related)
-
-
-def _touches(finding: Finding, added: Mapping[str, Sequence[Span]]) -> bool:
-    """Whether a finding stands on an added line; one about a whole file does if any is."""
-    start, end = finding.location.span
-    spans = added.get(finding.location.path, ())
-    whole = start == end == 0
-    return any(whole or (start < span.end and span.start < max(end, start + 1)) for span in spans)
 
 
 def _order(finding: Finding) -> tuple[Any, ...]:

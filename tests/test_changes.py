@@ -72,7 +72,7 @@ def test_edit_that_keeps_size_and_time_is_a_change(repository: Path) -> None:
     assert path.stat().st_size == before.st_size
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     done = run(repository, "--since", "main", "--show-files")
-    assert done.stdout.split() == ["dockerfile", "Dockerfile"]
+    assert done.stdout.split() == ["dockerfile", "name", "Dockerfile"]
 
 
 def test_files_that_the_index_knows_are_not_read(
@@ -250,3 +250,16 @@ def test_added_lines_are_all_that_the_old_text_lacks(old: str, new: str) -> None
     assert missing == []
     if old == new:
         assert spans == []
+
+
+def test_annotations_of_a_change_are_those_on_its_lines_first(repository: Path) -> None:
+    lines = ["FROM debian:12.5\n"] + [f"RUN cd /{number}\nWORKDIR /a\n" for number in range(30)]
+    repository.joinpath("Dockerfile").write_text("".join(lines))
+    git(repository, "add", "--all")
+    git(repository, "commit", "--quiet", "--message", "many")
+    lines[25] = lines[25].replace("cd /24", "cd /twenty-four")
+    repository.joinpath("Dockerfile").write_text("".join(lines))
+    done = run(repository, "--select", "DF3003", "--since", "HEAD", "--format", "github")
+    shown = [line for line in done.stdout.splitlines() if line.startswith("::warning file")]
+    assert len(shown) == 9
+    assert "twenty-four" in "".join(shown)

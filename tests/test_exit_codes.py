@@ -126,14 +126,13 @@ def test_a_defect_of_a_rule_is_told_and_the_others_go_on(root: Path) -> None:
     """The rule crashes in the process as it is started: nothing but its code is changed."""
     program = (
         "import sys\n"
-        "from iachygiene.rule import rules_of\n"
-        "import iachygiene.judge as judge\n"
-        "original = judge.run_rules\n"
-        "def crashing(rules, *more, **named):\n"
-        "    broken = lambda *_: 1 / 0\n"
-        "    rules = [r._replace(check=broken) if r.code == 'DF3006' else r for r in rules]\n"
-        "    return original(rules, *more, **named)\n"
-        "judge.run_rules = crashing\n"
+        "import iachygiene.rule as registry\n"
+        "registry.rules_of('dockerfile')\n"
+        "rule = registry.get('DF3006')\n"
+        "def crash(*_, **__):\n"
+        "    1 / 0\n"
+        "crash.__module__ = rule.check.__module__\n"
+        "registry._RULES['DF3006'] = rule._replace(check=crash)\n"
         "from iachygiene.cli import main\n"
         "sys.exit(main(['scan', '--no-cache', *sys.argv[1:]]))\n"
     )
@@ -151,3 +150,4 @@ def test_a_defect_of_a_rule_is_told_and_the_others_go_on(root: Path) -> None:
         assert "DF3003" in done.stdout
         assert "crashed on Dockerfile: ZeroDivisionError" in done.stdout
         assert ("Traceback" in done.stdout + done.stderr) == told
+        assert ("`iachygiene version -v`" in done.stdout) == told

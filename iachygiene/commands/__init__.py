@@ -42,6 +42,8 @@ def common_options(command: Any) -> Any:
 def _with_common_options(command: click.Command) -> None:
     """Let a command that does not take the shared options behind its name take them there."""
     taken = {name for option in command.params for name in option.opts}
+    if {"--config", "--isolated", "--color", "--quiet", "--verbose"} <= taken:
+        return
 
     def said(context: click.Context, option: click.Parameter, value: Any) -> None:
         if value:

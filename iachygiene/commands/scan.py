@@ -249,16 +249,22 @@ def _scan(paths: Sequence[str], given: Mapping[str, Any], common: Common) -> int
     if not config.respect_gitignore:
         place = locate(named, gitignore=False)
     if given["show_config"] is not None:
-        return _show_config(place, config, given)
+        from iachygiene.decisions import show_config
+
+        return show_config(place, config, given)
     options = _options(place, config, given)
     # Comments are written into files as they were judged, so all of them are read.
     if not given["no_cache"] and given["add_ignores"] is None:
         options = options._replace(cache=_cache(place.root, config, given["cache_dir"], common))
     listing, options, base = _narrowed(place, options, config, given, common)
     if given["show_files"]:
-        return _show_files(place.root, listing, config, options)
+        from iachygiene.decisions import show_files
+
+        return show_files(place.root, listing, config, options)
     if common.verbose:
-        _say_decisions(config, listing, options)
+        from iachygiene.decisions import say_decisions
+
+        say_decisions(config, listing, options)
     from iachygiene.engine import run
     from iachygiene.progress import Progress
 
@@ -327,7 +333,9 @@ def _scan_stdin(paths: Sequence[str], given: Mapping[str, Any], common: Common) 
     if path not in listing.paths:
         listing = listing._replace(paths=sorted([*listing.paths, path]))
     if given["show_files"]:
-        return _show_files(place.root, listing, config, options)
+        from iachygiene.decisions import show_files
+
+        return show_files(place.root, listing, config, options)
     scan = run(place.root, listing, config, options)
     return _finish(scan, lambda: scan, place, None, config, given, common)
 
@@ -404,61 +412,6 @@ def _shows_progress(given: Mapping[str, Any], common: Common) -> bool:
     if common.quiet or given["hook"] or os.environ.get("CI"):
         return False
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-
-
-def _show_files(root: str, listing: Listing, config: Config, options: Options) -> int:
-    from iachygiene.discover import kind_by_name
-    from iachygiene.engine import survey, tree_of
-    from iachygiene.report.escape import clean
-
-    tree = tree_of(root, listing, config, options)
-    for path, kind in survey(tree, listing, config, options).kinds.items():
-        if options.focus.holds(path) and path not in listing.beyond:
-            by_name = kind_by_name(path)
-            why = "name" if by_name == kind else "contents"
-            why = "setting" if config.kind_of(path) else why
-            click.echo(f"{kind:<12}{why:<10}{clean(path)}")
-    return 0
-
-
-def _say_decisions(config: Config, listing: Listing, options: Options) -> None:
-    """What was decided before anything is judged, for those who ask for it."""
-    from iachygiene.discover import Focus
-    from iachygiene.report.escape import clean
-    from iachygiene.resolved import idle_patterns
-
-    said = [f"configuration: {config.file or 'none, the defaults'}"]
-    said += [f"baseline: {one.path}" for one in options.baselines if one.path]
-    said.append(f"cache: {'on' if options.cache else 'off'}")
-    if options.focus == Focus():
-        said += idle_patterns(config, listing.paths)
-    said += [
-        f"{path}: not read, only one at the root of a scan or above is"
-        for path in listing.paths
-        if path.endswith("/.iachygiene.toml") and path != config.file
-    ]
-    for line in said:
-        click.echo(clean(f"note: {line}"), err=True)
-
-
-def _show_config(place: Place, config: Config, given: Mapping[str, Any]) -> int:
-    from iachygiene.report.escape import clean
-    from iachygiene.resolved import lines
-
-    path = given["show_config"] and os.path.relpath(
-        os.path.realpath(given["show_config"]), place.root
-    ).replace(os.sep, "/")
-    if path.startswith(".."):
-        raise click.UsageError(f"--show-config {given['show_config']}: outside of the repository")
-    said: dict[str, Any] = {}
-    if given["format_"]:
-        said["format"] = given["format_"]
-    if given["reports"]:
-        said["reports"] = [f"{form}={path}" for form, path in given["reports"]]
-    config = config.with_command_line({"output": said})
-    for line in lines(config, path):
-        click.echo(clean(line))
-    return 0
 
 
 def _paths_from(source: str | None) -> list[str]:
@@ -607,6 +560,10 @@ def _finish(
     options = ReportOptions.of(
         given, common, sys.stdout, changed=changed, new_only=given["new_only"], git=about
     )
+    if "github" in forms and base:
+        from iachygiene.changes import added_since
+
+        options = options._replace(added=added_since(base, place, config, scan.tree))
     failed = False
     for form, path in reports:
         if path != "-":

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 
-from iachygiene.model import WHOLE_FILE, Finding, Result, Severity, SourceFile
+from iachygiene.model import WHOLE_FILE, Finding, Result, Severity, SourceFile, Span, touches
 from iachygiene.report import text
 from iachygiene.report.escape import command_property, command_value
 from iachygiene.report.findings import (
@@ -48,13 +48,17 @@ def render(
         if severity == Severity.WARNING and not is_complete(result):
             room -= 1
             yield _INCOMPLETE
-        yield from _annotations(of_level, LEVELS[severity], room, files)
+        yield from _annotations(of_level, LEVELS[severity], room, files, options.added)
 
 
 def _annotations(
-    findings: Sequence[Finding], level: str, room: int, files: Mapping[str, SourceFile]
+    findings: Sequence[Finding],
+    level: str,
+    room: int,
+    files: Mapping[str, SourceFile],
+    added: Mapping[str, Sequence[Span]],
 ) -> Iterator[str]:
-    shown = findings if len(findings) <= room else _varied(findings, room - 1)
+    shown = findings if len(findings) <= room else _varied(findings, room - 1, added)
     for finding in shown:
         yield _annotation(finding, level, files)
     if len(shown) < len(findings):
@@ -62,15 +66,17 @@ def _annotations(
         yield f"::{level} title=iachygiene::{left} are not shown here, all are in the log\n"
 
 
-def _varied(findings: Sequence[Finding], number: int) -> list[Finding]:
-    """A choice in which no rule and file repeats before each had its turn."""
+def _varied(
+    findings: Sequence[Finding], number: int, added: Mapping[str, Sequence[Span]]
+) -> list[Finding]:
+    """A choice: those on added lines first, and no rule and file again before each had its turn."""
     turns: dict[tuple[str, str], int] = {}
     ranked = []
     for index, finding in enumerate(findings):
         key = (finding.rule, finding.location.path)
         turns[key] = turns.get(key, 0) + 1
-        ranked.append((turns[key], index))
-    return [findings[index] for index in sorted(index for _, index in sorted(ranked)[:number])]
+        ranked.append((not touches(finding, added), turns[key], index))
+    return [findings[index] for index in sorted(index for *_, index in sorted(ranked)[:number])]
 
 
 def _annotation(finding: Finding, level: str, files: Mapping[str, SourceFile]) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 if TYPE_CHECKING:
     from iachygiene.commands import Common
+    from iachygiene.model import Span
 
 SUMMARY_LIMIT = 900 * 1024
 """Bytes of a step summary of GitHub, which drops one of over 1,024 KiB altogether."""
@@ -21,6 +22,7 @@ class ReportOptions(NamedTuple):
     number of findings that text prints, None for all. `unicode` is false where the stream
     cannot print it. `link` is a template with `{path}` and `{line}`, empty for no links.
     `room` is in bytes, for Markdown. `changed` counts the files that fixes were written to.
+    `added` are the lines of the change that is looked at, by path, where there is one.
     """
 
     color: bool = False
@@ -42,6 +44,7 @@ class ReportOptions(NamedTuple):
     changed: int = 0
     new_only: bool = False
     suppressed: bool = False
+    added: Mapping[str, Sequence[Span]] = {}
 
     @classmethod
     def of(

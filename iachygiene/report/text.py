@@ -178,6 +178,9 @@ class _Page:
         if self.options.verbose:
             for crash in result.crashes:
                 lines += ["", *map(self.clean, crash.traceback.splitlines())]
+            if result.crashes:
+                told = "a report of this defect needs these lines, none of the file, and what"
+                lines += ["", f"  {told} `iachygiene version -v` prints"]
         return "\n".join(lines) + "\n\n"
 
     def crashed(self, result: Result) -> Iterator[tuple[str, str]]:

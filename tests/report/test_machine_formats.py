@@ -227,6 +227,20 @@ def test_no_rule_and_file_repeats_before_each_had_its_turn(empty: Result) -> Non
     assert "elsewhere" in lines[8]
 
 
+def test_findings_on_added_lines_come_before_the_others(empty: Result) -> None:
+    places = [Location("a", Span(line * 5, line * 5 + 4)) for line in range(40)]
+    findings = [
+        Finding("DF5401", Severity.ERROR, f"finding {line}", place)
+        for line, place in enumerate(places)
+    ]
+    files = {"a": SourceFile("a", b"line\n" * 40)}
+    result = empty._replace(findings=findings)
+    report = rendered("github", result, files, added={"a": [Span(150, 160)]})
+    shown = [line for line in report.splitlines() if line.startswith("::error file")]
+    assert [line.rpartition("::")[2] for line in shown][-2:] == ["finding 30", "finding 31"]
+    assert len(shown) == 9
+
+
 def test_an_annotation_has_columns_only_on_one_line(empty: Result) -> None:
     file = SourceFile("a", b"one\ntwo\n")
     finding = Finding("DF5401", Severity.ERROR, "message", Location("a", Span(0, 6)))
