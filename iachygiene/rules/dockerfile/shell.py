@@ -138,7 +138,8 @@ def useradd_large_uid(dockerfile: Dockerfile) -> Findings:
         if not use.command.has_flag("l", "no-log-init"):
             for option, value in pairwise(use.command.arguments):
                 if _is_user_number(option.text) and len(value.text) > 5:
-                    why = f'user number "{value.text}" fills the login logs'
+                    verb = "may fill" if "$" in value.text else "fills"
+                    why = f'user number "{value.text}" {verb} the login logs'
                     fix = insertion(use, "useradd", "-l")
                     yield at(value, why, object=use.object, fix=fix)
                     break
