@@ -67,6 +67,9 @@ def allow_list_missing(package: NpmPackage) -> Findings:
         {"name": "widget", "version": "1.0.0", "files": ["dist"]}
         -- examples/counter/package.json --
         {"name": "counter", "version": "1.0.0"}
+    Good: an extension of Visual Studio Code, which no npm packs
+        -- package.json --
+        {"name": "widget", "version": "1.0.0", "engines": {"vscode": "^1.90.0"}}
     Good: nothing to leave out beside the default
         -- package.json --
         {"name": "widget", "version": "1.0.0"}
@@ -81,7 +84,8 @@ def allow_list_missing(package: NpmPackage) -> Findings:
 
 
 def _needs_no_list(package: NpmPackage) -> bool:
-    never_published = package.is_private or package.is_sample
+    is_extension = package.manifest.get("engines", "vscode") is not None
+    never_published = package.is_private or package.is_sample or is_extension
     return package.is_packed or never_published or _has_list(package)
 
 
