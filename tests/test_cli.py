@@ -406,3 +406,16 @@ def test_completion_offers_commands_and_codes(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("COMP_CWORD", "3")
     offered = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     assert "DF3006" in offered
+
+
+def test_the_kind_project_narrows_the_rules_and_switches_none_on(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM debian:12\nRUN apt-get update\n")
+    (tmp_path / ".iachygiene.toml").write_text('extend-select = ["DF5305"]\nignore = ["DF3009"]\n')
+
+    def found(*kinds: str) -> list[str]:
+        options = [word for kind in kinds for word in ("--kind", kind)]
+        done = run("scan", "--format", "json", *options, cwd=tmp_path)
+        return [one["rule"] for one in json.loads(done.stdout)["findings"]]
+
+    assert found("dockerfile", "project") == found("dockerfile") != []
+    assert found("project") == []

@@ -301,6 +301,8 @@ def _reason(tree: Tree, step: Step, manager: str) -> str:
         return _WITHOUT_RULE[step.why]
     verdict = "included" if step.included else "left out"
     rule = step.rule
+    if step.why == "missing" and rule is not None and rule.negated:
+        verdict = "not there, else included"
     if rule is None:
         return f"{verdict}, no rule leaves it out" if step.included else verdict
     if rule.location is None:

@@ -449,8 +449,8 @@ def _configuration(root: str, given: Mapping[str, Any], common: Common) -> Confi
             changes[key] = list(given[option])
     if "project" in given["kinds"]:
         # What links files of several kinds needs them all; the rules are narrowed instead.
-        kinds = given["kinds"]
-        changes["select"] = [code for code, kind in LANGUAGES.items() if kind in kinds]
+        others = [code for code, kind in LANGUAGES.items() if kind not in given["kinds"]]
+        changes["extend-ignore"] = [*changes.get("extend-ignore", ()), *others]
     for option, key in (
         *(("min_severity", "min-severity"), ("fail_on", "fail-on")),
         ("baseline", "baseline"),

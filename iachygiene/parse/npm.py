@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iachygiene.files import Tree
 from iachygiene.model import Broken, Fix, Job, Location, Severity, Trouble
 from iachygiene.parse.archive import ENDINGS, Archive
+from iachygiene.parse.gitignores import is_ignored
 from iachygiene.parse.json import Json
 from iachygiene.parse.npm_contents import (
     SNIFFED,
@@ -28,6 +30,10 @@ from iachygiene.parse.npm_policy import forge_of, has_open_licence, private_regi
 if TYPE_CHECKING:
     from iachygiene.parse.npm_settings import Setting
 
+_AMONG_SAMPLES = re.compile(
+    r"(?:^|/)(?:tests?|__tests__|e2e|fixtures?|__fixtures__|examples?|samples?|demos?"
+    r"|playgrounds?|benchmarks?)/"
+)
 _DECLARATION_MAPS = (".d.ts.map", ".d.mts.map", ".d.cts.map")
 
 
@@ -154,12 +160,21 @@ class NpmPackage:
     def level(self, severity: Severity, shipped: ShippedMap | None = None) -> Severity:
         """The severity of a leak here.
 
-        Advice for a map that is published on purpose; never an error where nothing goes to
-        the public registry.
+        Advice for a map that is published on purpose; never an error where nothing goes to the
+        public registry, nor for a sample. Where both are true it is advice as well.
         """
         if shipped is not None and shipped.public and self.is_open_source:
             return Severity.INFO
-        return min(severity, Severity.WARNING) if self.stays_private else severity
+        if self.stays_private and self.is_sample:
+            return Severity.INFO
+        if self.stays_private or self.is_sample:
+            return min(severity, Severity.WARNING)
+        return severity
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether it lies among tests or examples, so that hardly anybody means to publish it."""
+        return not self.is_packed and _AMONG_SAMPLES.search(self.listing.directory) is not None
 
     @property
     def stays_private(self) -> bool:
@@ -179,6 +194,19 @@ class NpmPackage:
     def place(self, name: str) -> Location:
         """A shipped file as a whole."""
         return Location(self.files[name])
+
+    def will_ship(self, name: str, beside: str) -> bool:
+        """Whether a missing file ships once it is made: git leaves it out, and not the other."""
+        if (
+            self.tree is None
+            or name.startswith("../")
+            or not self.tree.is_listed(self.files[beside])
+        ):
+            return False
+        last = self.listing.steps(name)[-1]
+        included = last.rule is None or last.rule.negated
+        path = posixpath.join(self.listing.directory, name)
+        return last.why == "missing" and included and is_ignored(self.tree, path)
 
     def because(self, name: str) -> Location:
         """The place of the setting that lets a file ship."""

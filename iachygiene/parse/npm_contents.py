@@ -254,7 +254,7 @@ class Contents:
             span = None if in_map else span_of(data, secret.start, secret.end)
             text = secret.told
             self._mark("secret", name, path, text, number=int(in_map), span=span)
-        if not name.lower().endswith((".md", ".markdown", ".rst")):
+        if not name.lower().endswith((".md", ".mdx", ".markdown", ".rst")):
             for url, start in _archive_urls(data):
                 span = None if in_map else span_of(data, start, start + len(url))
                 self._mark("archive-url", name, path, url.decode("utf-8", "replace"), span=span)
@@ -331,6 +331,11 @@ _STORE = re.compile(
     rb"|backblazeb2\.com)/"
 )
 _STORED_ARCHIVE = re.compile(rb"[\w./%~+=@,-]{1,700}\.(?:zip|tar|tgz|tar\.gz|7z)(?![\w-])")
+_SAMPLE_BUCKET = re.compile(
+    rb"(?:^|[./])(?:(?:my|your|some|the|sample)[-_])?bucket(?:[-_]?name)?[./]|example",
+    re.IGNORECASE,
+)
+"""A bucket that stands for one, as documentation names it."""
 
 
 def _is_script(base: str, data: bytes) -> bool:
@@ -347,7 +352,7 @@ def _archive_urls(data: bytes) -> Iterable[tuple[bytes, int]]:
         if bucket or (scheme.endswith((b"http", b"https")) and _STORE.match(data, at + 3)):
             start = at - (2 if bucket else 5 if scheme == b"https" else 4)
             url = _STORED_ARCHIVE.match(data, at + 3)
-            if url:
+            if url and not _SAMPLE_BUCKET.search(url[0]):
                 found.append((data[start : url.end()], start))
         at = data.find(b"://", at + 3)
     return found

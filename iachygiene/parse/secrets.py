@@ -161,6 +161,12 @@ _PEM = (
     rb"(?:\s|\\[nr]|[\"'+,`]){1,40}([A-Za-z0-9+/=]{40,4000})"
 )
 
+# A form to fill in has the names as well: what counts is a key, or the number of one.
+_ACCOUNT_KEY = re.compile(
+    rb'"private_key_id"[\s:]{1,20}"[0-9A-Za-z]{16}'
+    rb'|"private_key"[\s:]{1,20}"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----\\n[A-Za-z0-9+/]{20}'
+)
+
 _AWS = _Shape(
     "AWS key id", re.compile(rb"A(?:KIA|SIA)[A-Z2-7]{16}"), lambda one: _has_digit(one[0])
 )
@@ -219,7 +225,7 @@ _SHAPES: tuple[tuple[bytes, _Shape], ...] = (
         _Shape(
             "Google service account",
             re.compile(rb'"service_account"[\s,]{1,200}(?:"[^"]{1,200}"[\s:,]{1,20}){1,8}'),
-            lambda one: b'"private_key"' in one[0] or b'"private_key_id"' in one[0],
+            lambda one: _ACCOUNT_KEY.search(one.string, one.start(), one.end() + 100) is not None,
         ),
     ),
 )

@@ -74,6 +74,16 @@ def test_the_rule_that_decides_about_a_path_is_told(
     )
 
 
+def test_why_tells_of_a_file_that_is_not_there_what_would_take_it(
+    package: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["npm-files", "--why", "dist/later.js"]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert (
+        last == "  dist/later.js: not there, else included by `!dist/**` in files (package.json:2)"
+    )
+
+
 def test_npm_12_may_decide_otherwise(package: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(package, {"package.json": MANIFEST.replace('"dist"', '"dist", "!*.map"')})
     write(package, {"dist/a.js.map": OWN})

@@ -5,10 +5,11 @@ from __future__ import annotations
 from itertools import pairwise
 
 from iachygiene.model import Findings, Severity, at
-from iachygiene.parse.dockerfile import Command, Dockerfile, From, Instruction, Run
+from iachygiene.parse.dockerfile import Command, Dockerfile, From, Instruction, Run, Use
 from iachygiene.parse.script import Text
 from iachygiene.parse.shell import parse_shell
 from iachygiene.rule import rule
+from iachygiene.rules.dockerfile.distributions import distribution
 from iachygiene.rules.dockerfile.runs import insertion, own_and_onbuild
 
 _USELESS = ("free", "kill", "mount", "ps", "service", "shutdown", "ssh", "top", "vim")
@@ -138,7 +139,8 @@ def useradd_large_uid(dockerfile: Dockerfile) -> Findings:
         if not use.command.has_flag("l", "no-log-init"):
             for option, value in pairwise(use.command.arguments):
                 if _is_user_number(option.text) and len(value.text) > 5:
-                    why = f'user number "{value.text}" fills the login logs'
+                    verb = "may fill" if "$" in value.text else "fills"
+                    why = f'user number "{value.text}" {verb} the login logs'
                     fix = insertion(use, "useradd", "-l")
                     yield at(value, why, object=use.object, fix=fix)
                     break
@@ -155,7 +157,8 @@ def wget_progress_output(dockerfile: Dockerfile) -> Findings:
     """A download by wget prints a progress bar into the log of a build.
 
     A large download adds thousands of lines that hide what went wrong. The fix needs
-    `--unsafe-fixes`: the wget of BusyBox, as in Alpine, does not know the option.
+    `--unsafe-fixes`: the wget of BusyBox does not know the option. There is none where the image
+    is known to have that one, as Alpine does.
     https://www.gnu.org/software/wget/manual/wget.html#Download-Options
 
     Bad:
@@ -164,6 +167,9 @@ def wget_progress_output(dockerfile: Dockerfile) -> Findings:
     Fixed:
         FROM debian:12
         RUN wget --progress=dot:giga https://example.com/tool.tgz
+    Bad: without a fix
+        FROM alpine:3.22
+        RUN wget https://example.com/tool.tgz
     Bad: a name for the file changes nothing
         FROM debian:12
         RUN wget -O tool.tgz https://example.com/tool.tgz
@@ -182,8 +188,21 @@ def wget_progress_output(dockerfile: Dockerfile) -> Findings:
     """
     for use in dockerfile.uses("wget"):
         if not use.command.has_flag(*_QUIET) and not use.command.has("-nv"):
-            fix = insertion(use, "wget", "--progress=dot:giga", safe=False)
+            fix = None
+            if not _is_busybox(dockerfile, use):
+                fix = insertion(use, "wget", "--progress=dot:giga", safe=False)
             yield at(use.command, '"wget" prints its progress', object=use.object, fix=fix)
+
+
+def _is_busybox(dockerfile: Dockerfile, use: Use) -> bool:
+    """Whether a stage is known to have no other wget than that of BusyBox."""
+    if any(ran.command.has("wget") for ran in dockerfile.ran("apk")):
+        return False
+    for stage in dockerfile.stages:
+        if any(run is use.run for run in stage.runs):
+            base = distribution(stage.chain[-1].resolved)
+            return base is not None and (base.manager == "apk" or not base.libc)
+    return False
 
 
 @rule("DF4001", Dockerfile, Severity.WARNING, aliases=("hadolint:DL4001", "trivy:DS-0014"))

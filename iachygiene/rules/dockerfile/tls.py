@@ -91,7 +91,9 @@ _ALIASES = {
     "NPM_CONFIG_STRICT_SSL": "checkov:CKV2_DOCKER_12",
     "PIP_TRUSTED_HOST": "checkov:CKV2_DOCKER_16",
 }
-_TRUSTED = re.compile(r"\[[^\[\]\n]*\btrusted=yes\b")
+_SOURCE = re.compile(r"\[([^\[\]\n]*)\](?:[ \t]*(\S+))?")
+"""The options of a source of packages, and its address."""
+_TRUSTED = re.compile(r"\btrusted=yes\b")
 
 
 @rule(
@@ -252,6 +254,9 @@ def apt_trust_widened(dockerfile: Dockerfile) -> Findings:
         RUN curl -fsSL https://example.com/key.asc -o /etc/apt/keyrings/a.asc
         RUN echo "deb [signed-by=/etc/apt/keyrings/a.asc] https://example.com/apt stable main" \
             > /etc/apt/sources.list.d/a.list
+    Good: packages that were built here
+        FROM debian:12
+        RUN echo "deb [trusted=yes] file:///tmp/packages ./" > /etc/apt/sources.list.d/a.list
     """
     for ran in dockerfile.ran("apt-key"):
         if ran.command.has("add", "adv") and not ran.command.has_flag("keyring"):
@@ -262,9 +267,13 @@ def apt_trust_widened(dockerfile: Dockerfile) -> Findings:
     for stage in dockerfile.stages:
         for one in stage.instructions:
             for text in (one.text, *(heredoc.body for heredoc in one.heredocs)):
-                for found in _TRUSTED.finditer(text.string):
+                for found in _SOURCE.finditer(text.string):
+                    trusted = _TRUSTED.search(found[1])
+                    # A directory of the build is as trustworthy as the build.
+                    if trusted is None or (found[2] or "").startswith(("file:", "copy:")):
+                        continue
                     yield at(
-                        text.location(found.start(), found.end()),
+                        text.location(found.start(), found.start(1) + trusted.end()),
                         "apt takes packages of this source without a signature",
                         object=stage.object,
                         severity=Severity.ERROR,

@@ -62,17 +62,31 @@ def allow_list_missing(package: NpmPackage) -> Findings:
     Good: npm would not publish it
         -- package.json --
         {"name": "shop", "version": "1.0.0", "private": true}
+    Good: nobody would
+        -- package.json --
+        {"name": "widget", "version": "1.0.0", "files": ["dist"]}
+        -- examples/counter/package.json --
+        {"name": "counter", "version": "1.0.0"}
+    Good: an extension of Visual Studio Code, which no npm packs
+        -- package.json --
+        {"name": "widget", "version": "1.0.0", "engines": {"vscode": "^1.90.0"}}
     Good: nothing to leave out beside the default
         -- package.json --
         {"name": "widget", "version": "1.0.0"}
         -- .npmignore --
         # everything here is meant to be published
     """
-    if package.is_packed or package.is_private or _has_list(package):
+    if _needs_no_list(package):
         return
     number = counted(len(package.files), "file")
     message = f"neither `files` nor an .npmignore says what is published: {number} would be"
     yield at(package, message)
+
+
+def _needs_no_list(package: NpmPackage) -> bool:
+    is_extension = package.manifest.get("engines", "vscode") is not None
+    never_published = package.is_private or package.is_sample or is_extension
+    return package.is_packed or never_published or _has_list(package)
 
 
 def _has_list(package: NpmPackage) -> bool:
@@ -105,9 +119,7 @@ def gitignore_fallback(package: NpmPackage) -> Findings:
         -- .gitignore --
         dist
     """
-    if package.is_packed or package.is_private or _has_list(package):
-        return
-    if _exists(package, ".gitignore"):
+    if not _needs_no_list(package) and _exists(package, ".gitignore"):
         yield at(package, "the .gitignore decides what is published")
 
 

@@ -43,6 +43,8 @@ def _told(
     many: str,
     severity: Severity,
 ) -> Findings:
+    severity = package.level(severity)
+
     def tell(file: ShippedFile) -> Finding:
         because = package.because(file.name)
         return at(file, f'"{file.name}" is {what}', related=[because], severity=severity)
@@ -454,6 +456,13 @@ def database_dump(package: NpmPackage) -> Findings:
         -- package.json --
         {"name": "widget", "version": "1.0.0"}
         -- data/users.sqlite --
+        SQLite format 3
+    Bad: only advice, in a private package among tests
+        -- package.json --
+        {"name": "widget", "version": "1.0.0", "files": ["dist"]}
+        -- test/fixtures/shop/package.json --
+        {"name": "shop", "version": "1.0.0", "private": true}
+        -- test/fixtures/shop/state.sqlite --
         SQLite format 3
     Good: listed by name, and a schema
         -- package.json --

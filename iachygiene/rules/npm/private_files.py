@@ -31,7 +31,7 @@ def env_file(package: NpmPackage) -> Findings:
     `.env` files hold the passwords and tokens of whoever works on the project. What was once
     published has to be taken for known: replace every secret in it.
 
-    Advice for samples such as `.env.example`.
+    Advice for samples such as `.env.example`, and in the private package of a test or an example.
 
     Bad:
         -- package.json --
@@ -43,6 +43,11 @@ def env_file(package: NpmPackage) -> Findings:
         {"name": "widget", "version": "1.0.0"}
         -- .env.example --
         DB_HOST=localhost
+    Bad: only advice, in an example that is private
+        -- examples/counter/package.json --
+        {"name": "counter", "version": "1.0.0", "private": true}
+        -- examples/counter/.env --
+        BROWSER=none
     Good: no variable has a value
         -- package.json --
         {"name": "widget", "version": "1.0.0"}
@@ -135,7 +140,8 @@ def private_key(package: NpmPackage) -> Findings:
     Whoever has it signs, decrypts or signs in as its owner. Replace the key; leaving it out of
     the next version does not take back the last one.
 
-    A warning for what looks like the key of a test or of an example.
+    A warning for what looks like the key of a test or of an example, advice where the package is
+    a private one among them.
 
     Bad:
         -- package.json --
@@ -209,6 +215,7 @@ def secret_in_file(package: NpmPackage) -> Findings:
         const token = "ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
         connect("postgres://user:password@localhost/orders")
         sign("AKIAIOSFODNN7EXAMPLE")
+        show('{"type": "service_account", "private_key_id": "<id>", "private_key": "<key>"}')
     """
     found = [
         mark for mark in package.marks.get("secret", ()) if not mark.text.startswith(PRIVATE_KEY)

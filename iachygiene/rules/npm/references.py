@@ -42,11 +42,21 @@ def map_dangling_reference(package: NpmPackage) -> Findings:
         -- dist/index.js --
         //# sourceMappingURL=index.js.map
         console.log(1)
+    Good: git leaves out the map alone, so that a build makes it
+        -- package.json --
+        {"name": "widget", "version": "1.0.0", "files": ["types"]}
+        -- .gitignore --
+        *.map
+        -- types/index.d.ts --
+        export {}
+        //# sourceMappingURL=index.d.ts.map
     """
     found = [
         one
         for one in package.references
-        if one.target is not None and one.target not in package.files
+        if one.target is not None
+        and one.target not in package.files
+        and not package.will_ship(one.target, beside=one.name)
     ]
 
     def tell(reference: Reference) -> Finding:
@@ -123,7 +133,8 @@ def archive_url(package: NpmPackage) -> Findings:
     Such an address is where a build puts its sources or its results. If the bucket can be
     read by everybody, what lies there is public as well; a package whose map pointed to an
     archive of the whole source is how one company lost it. Look whether the address has to be
-    in the package, and who may read the bucket. Documents (`*.md`) are passed over.
+    in the package, and who may read the bucket. Documents (`*.md`) and buckets that only stand
+    for one (`my-bucket`) are passed over.
 
     Bad:
         -- package.json --
@@ -141,6 +152,7 @@ def archive_url(package: NpmPackage) -> Findings:
         -- dist/index.js --
         fetch("https://acme-public.s3.amazonaws.com/logo.svg")
         fetch("https://github.com/acme/widget/releases/download/v1/widget.zip")
+        help("put it at s3://my-bucket/app.zip, or https://your-bucket.s3.amazonaws.com/app.zip")
     """
     found = package.marks.get("archive-url", [])
 
