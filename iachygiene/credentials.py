@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+from iachygiene.lazy import regex
+
+_WORDS = regex(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _SECRET = frozenset(
     (
         *("secret", "secrets", "password", "passwd", "passphrase", "pwd", "token", "apikey"),
@@ -24,7 +26,7 @@ _HARMLESS = frozenset(
     )
 )
 """Words after which a name speaks about a secret and does not hold it."""
-_PLACEHOLDER = re.compile(
+_PLACEHOLDER = regex(
     r"<.*>|\[.*\]|x{3,}|\*{3,}|\.{3,}|-+|_+"
     r"|(?:please[-_ ]?)?(?:change|replace|fill|edit|set|insert|put)[-_ ]?(?:me|this|it|in|your).*"
     r"|your[-_ ].*|my[-_ ]?secret.*|todo|tbd|none|null|nil|dummy|example|redacted"
@@ -32,9 +34,9 @@ _PLACEHOLDER = re.compile(
     r"|not[-_ ]?(?:a[-_ ])?(?:used|needed|required|secret|set).*|example[-_ ].*",
     re.IGNORECASE,
 )
-_VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
+_VARIABLE = regex(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
 """A value that is the name of a variable or of a key of a Secret."""
-_HARMLESS_VALUE = re.compile(
+_HARMLESS_VALUE = regex(
     r"true|false|yes|no|on|off|enabled|disabled|[0-9]+(?:\.[0-9]+)?[a-z]{0,2}|\.{0,2}/.*|~/.*"
     r"|[a-z][a-z0-9+.-]*://[^@\s]*",
     re.IGNORECASE,

@@ -14,6 +14,7 @@ from iachygiene.files import Tree, refuse_pointer
 from iachygiene.git import Refusal, is_bare, start_listing, toplevel
 from iachygiene.gitignore import Patterns
 from iachygiene.interrupt import NotPossible
+from iachygiene.lazy import regex
 from iachygiene.model import Broken, Job, Location, Trouble, Unchecked
 
 if TYPE_CHECKING:
@@ -394,16 +395,14 @@ def _ignored(path: str, directory: bool, lists: Iterable[tuple[str, Patterns]]) 
 _ENDINGS = frozenset(("tf", "tofu", "tfvars", "hcl", "json", "yaml", "yml"))
 """What follows the last dot of all names in `_NAMED` but those of Dockerfiles."""
 _NAMED = {
-    (kind.name, kind.part): re.compile(kind.pattern)
-    for kind in KINDS
-    if kind.part in ("main", "json")
+    (kind.name, kind.part): regex(kind.pattern) for kind in KINDS if kind.part in ("main", "json")
 }
 _BESIDE = {kind.name: kind.pattern for kind in KINDS if kind.part == "beside"}
 _KUSTOMIZATIONS = frozenset(("kustomization.yaml", "kustomization.yml", "Kustomization"))
-_NOT_DOCKERFILE = re.compile(NOT_DOCKERFILES, re.IGNORECASE)
-_GROUP = re.compile(rb"""group['"]?: ?['"]?([a-z0-9][a-z0-9.-]*)""")
-_KIND = re.compile(rb"""kind['"]?: ?['"]?([A-Z][A-Za-z0-9]*)""")
-_SERVICES = re.compile(rb"^['\"]?services['\"]?[ \t]*:", re.MULTILINE)
+_NOT_DOCKERFILE = regex(NOT_DOCKERFILES, re.IGNORECASE)
+_GROUP = regex(rb"""group['"]?: ?['"]?([a-z0-9][a-z0-9.-]*)""")
+_KIND = regex(rb"""kind['"]?: ?['"]?([A-Z][A-Za-z0-9]*)""")
+_SERVICES = regex(rb"^['\"]?services['\"]?[ \t]*:", re.MULTILINE)
 
 
 def kind_by_name(path: str) -> str | None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-_URL = re.compile(
+from iachygiene.lazy import regex
+
+_URL = regex(
     r"(?P<scheme>[a-z][a-z0-9+.-]{1,30})://(?:[^\s/@]*@)?(?P<host>[A-Za-z0-9_.-]+)"
     r"(?::(?P<port>[0-9]{1,5}))?(?=[/?#,;\s]|$)"
 )
-_PAIR = re.compile(r"(?P<host>[A-Za-z0-9][A-Za-z0-9_.-]*):(?P<port>[0-9]{1,5})")
+_PAIR = regex(r"(?P<host>[A-Za-z0-9][A-Za-z0-9_.-]*):(?P<port>[0-9]{1,5})")
 MAX_LENGTH = 2000
 """Code points of a value that is looked at."""
 

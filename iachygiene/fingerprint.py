@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
+from iachygiene.lazy import regex
 from iachygiene.model import Finding, SourceFile
 from iachygiene.rule import brief
 
 SCHEME = "1:"
 MAX_TEXT = 500
 """Code points of the flagged text that count."""
-_BLANKS = re.compile(r"\s+")
+_BLANKS = regex(r"\s+")
 _ENOUGH = 8 * MAX_TEXT
 
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from iachygiene.lazy import regex
 from iachygiene.model import Location, Span
 
 _OPAQUE = "\0"
-_VARIABLE = re.compile(r"\$(?:[A-Za-z_][A-Za-z0-9_]*|.)?", re.DOTALL)
-_DIGEST = re.compile(r"[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[0-9a-f]{32,}", re.ASCII | re.IGNORECASE)
-_TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
-_COMPONENT = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*")
+_VARIABLE = regex(r"\$(?:[A-Za-z_][A-Za-z0-9_]*|.)?", re.DOTALL)
+_DIGEST = regex(r"[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[0-9a-f]{32,}", re.ASCII | re.IGNORECASE)
+_TAG = regex(r"\w[\w.-]{0,127}", re.ASCII)
+_COMPONENT = regex(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*")
 _HUBS = frozenset(
     ("docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com")
 )

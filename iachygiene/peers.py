@@ -10,14 +10,15 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
 
+from iachygiene.lazy import regex
 from iachygiene.model import Comment, Finding, Location, Span
 
-_CODES = re.compile(r"[DLSC0-9]+")
-_TRIVY = re.compile(r"\b(?:trivy|tfsec):ignore:([A-Za-z0-9*][A-Za-z0-9*_-]*)(?::exp:([0-9-]{10}))?")
-_CHECKOV = re.compile(r"\b(?:checkov|bridgecrew|cortex):skip=([A-Za-z0-9_]+(?:,[A-Za-z0-9_]+)*)")
+_CODES = regex(r"[DLSC0-9]+")
+_TRIVY = regex(r"\b(?:trivy|tfsec):ignore:([A-Za-z0-9*][A-Za-z0-9*_-]*)(?::exp:([0-9-]{10}))?")
+_CHECKOV = regex(r"\b(?:checkov|bridgecrew|cortex):skip=([A-Za-z0-9_]+(?:,[A-Za-z0-9_]+)*)")
 _CHECKOV_KEYS = ("checkov.io/skip", "bridgecrew.io/skip", "cortex.io/skip")
-_DCLINT = re.compile(r"\s*dclint (disable(?:-line|-file)?)(?: ([a-z0-9, -]++))?\s*+$")
-_TRIVY_ID = re.compile(r"(?:avd-)?([a-z]++)-?0*([1-9][0-9]*|0)")
+_DCLINT = regex(r"\s*dclint (disable(?:-line|-file)?)(?: ([a-z0-9, -]++))?\s*+$")
+_TRIVY_ID = regex(r"(?:avd-)?([a-z]++)-?0*([1-9][0-9]*|0)")
 _EPHEMERAL = "container-ephemeral-storage-request-and-limit"
 
 

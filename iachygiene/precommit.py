@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, NamedTuple
+
+from iachygiene.lazy import regex
 
 FILE = ".pre-commit-config.yaml"
 HOOK = "iachygiene"
-_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9+.:/@_-]*[A-Za-z0-9/_-]")
+_PLAIN = regex(r"[A-Za-z][A-Za-z0-9+.:/@_-]*[A-Za-z0-9/_-]")
 
 
 class Refused(Exception):

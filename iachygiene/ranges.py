@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
+from iachygiene.lazy import regex
+
 if TYPE_CHECKING:
     from iachygiene.versions import Comparison
 
@@ -19,12 +21,12 @@ Range: TypeAlias = Sequence[tuple[Release, Release]]
 ANY: Range = (((), (float("inf"),)),)
 """Every version."""
 
-_PREFIX = re.compile(r"v?([0-9]{1,9})(?:\.([0-9]{1,9}))?(?:\.([0-9]{1,9}))?(?![0-9.])")
-_NPM_PART = re.compile(
+_PREFIX = regex(r"v?([0-9]{1,9})(?:\.([0-9]{1,9}))?(?:\.([0-9]{1,9}))?(?![0-9.])")
+_NPM_PART = regex(
     r"(\^|~>?|>=|<=|>|<|=)?[ \t]*v?([0-9xX*]{1,9})(?:\.([0-9xX*]{1,9}))?(?:\.([0-9xX*]{1,9}))?"
     r"(?:[-+][0-9A-Za-z.+-]*)?"
 )
-_PYTHON_PART = re.compile(
+_PYTHON_PART = regex(
     r"(~=|===?|!=|>=|<=|>|<)[ \t]*v?([0-9]{1,9}(?:\.[0-9]{1,9})*)(\.\*)?"
     r"(?:(?:a|b|rc|\.?dev|\.?post|\+)\S*)?"
 )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from iachygiene.interrupt import wait_for
 from iachygiene.judge import Rules, Verdict, empty_verdict, run_rules
+from iachygiene.lazy import regex
 from iachygiene.model import (
     WHOLE_FILE,
     Broken,
@@ -153,8 +153,8 @@ class Rendering:
             verdict.seconds[name] += seconds
 
 
-_VALUES = re.compile(r"(?:^|/)values[^/]*\.ya?ml$")
-_OF_CHART = re.compile(
+_VALUES = regex(r"(?:^|/)values[^/]*\.ya?ml$")
+_OF_CHART = regex(
     r"(?:^|/)(?:Chart\.(?:yaml|lock)|values[^/]*\.(?:ya?ml|json)|(?:templates|files)/.+)$"
 )
 

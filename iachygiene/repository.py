@@ -7,10 +7,11 @@ so nothing runs that the repository's configuration names.
 from __future__ import annotations
 
 import os
-import re
 from typing import Any
 
-_HOST = re.compile(r"(?:[a-z+]+://)?(?:[^@/\s]+@)?([A-Za-z0-9.-]+)[:/]")
+from iachygiene.lazy import regex
+
+_HOST = regex(r"(?:[a-z+]+://)?(?:[^@/\s]+@)?([A-Za-z0-9.-]+)[:/]")
 
 
 def opened(root: str) -> Any:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from iachygiene.discover import kind_by_name
 from iachygiene.files import Stored as Held
 from iachygiene.git import LISTING_LIMIT, Refusal, ask, refusal_of, start
+from iachygiene.lazy import regex
 
 
 class Blob(NamedTuple):
@@ -163,7 +163,7 @@ class Entry(NamedTuple):
     state: tuple[int, int, int, int]
 
 
-_ENTRY = re.compile(
+_ENTRY = regex(
     r"  ctime: (\d+):(\d+)\n  mtime: (\d+):(\d+)\n  dev: \d+\tino: (\d+)\n"
     r"  uid: \d+\tgid: \d+\n  size: (\d+)\tflags: [0-9a-f]+\n"
 )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from itertools import accumulate
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
+from iachygiene.lazy import regex
 from iachygiene.model import (
     WHOLE_FILE,
     Comment,
@@ -27,10 +28,10 @@ from iachygiene.rule import Brief, brief, briefs, find
 if TYPE_CHECKING:
     from iachygiene.config import Config
 
-_HEAD = re.compile(r"\s*iachygiene:\s*(ignore(?:-file)?)\b(?:\[([^\]\n]*)(\]?))?")
-_MEANT = re.compile(r"\s*iachygiene(?::?\s*|\s+)(ig\w*)[-\w]*\s*\[", re.IGNORECASE)
+_HEAD = regex(r"\s*iachygiene:\s*(ignore(?:-file)?)\b(?:\[([^\]\n]*)(\]?))?")
+_MEANT = regex(r"\s*iachygiene(?::?\s*|\s+)(ig\w*)(?:-[-\w]*)?\s*\[", re.IGNORECASE)
 """What can only be meant as a suppression, and is none."""
-_UNTIL = re.compile(r"\s*until=(\S*)")
+_UNTIL = regex(r"\s*until=(\S*)")
 NEVER_MUTED = frozenset(("HYG001", "HYG002", "HYG003", "HYG004", "HYG005", "HYG006", "HYG007"))
 """Rules whose findings no comment sets aside."""
 

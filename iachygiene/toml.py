@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
+from iachygiene.lazy import regex
+
+_BARE = regex(r"[A-Za-z0-9_-]+")
 
 
 def written(settings: Mapping[str, Any]) -> str:

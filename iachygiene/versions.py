@@ -9,13 +9,15 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from iachygiene.lazy import regex
+
 _CORE = r"(?P<v>v?)(?P<release>[0-9]+(?:\.[0-9]+)*)"
 _TAIL = (
     r"(?:-(?P<pre>[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?"
     r"(?:\+(?P<build>[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?"
 )
-_VERSION = re.compile(_CORE + _TAIL)
-_COMPARISON = re.compile(r"[ \t]*+(=|!=|>=|<=|>|<|~>)?[ \t]*+" + _CORE + _TAIL + r"[ \t]*")
+_VERSION = regex(_CORE + _TAIL)
+_COMPARISON = regex(r"[ \t]*+(=|!=|>=|<=|>|<|~>)?[ \t]*+" + _CORE + _TAIL + r"[ \t]*")
 
 
 class Version(NamedTuple):

@@ -1,6 +1,6 @@
 """Regular expressions of the package: none takes more than linear time on what is made for it.
 
-Every pattern is collected: those compiled when a module is imported, and those that stand in
+Every pattern is collected: those that a module names, and those that stand in
 a call. Of each, texts are made that repeat what its repetitions repeat.
 """
 
@@ -45,6 +45,8 @@ BOUNDED = {
     "schemas/check.py:_pattern": "of a schema in the scanned files; its repeats are counted",
     "rules/dockerfile/continuations.py:trailing_escape_space": "of one of two characters",
     "deceptive.py:deceptive": "one class of letters",
+    "lazy.py:__getattr__": "of a name of a module, seen where that is given",
+    "discover.py:beside": "searched in the name of a file",
     "discover.py:is_touched": "searched in the name of a file",
     "discover.py:lies_beside": "searched in the name of a file",
     "hcl/parse.py:_dedent": "so many blanks at the beginning of a line",
@@ -77,19 +79,25 @@ class Found(NamedTuple):
 
 _COLLECT = """
 import importlib, pkgutil, re, sys
-import iachygiene
-found, really = {}, re._compile
+import iachygiene, iachygiene.lazy
+found, really, begin = {}, re._compile, iachygiene.lazy._Lazy.__init__
+def note(pattern, flags, frame):
+    if "/iachygiene/" in frame.f_code.co_filename and isinstance(pattern, (str, bytes)):
+        where = frame.f_code.co_filename.rpartition("/iachygiene/")[2]
+        found[pattern, flags] = f"{where}:{frame.f_lineno}"
 def spy(pattern, flags):
     made = really(pattern, flags)
     frame = sys._getframe(1)
     while frame and frame.f_code.co_filename == re.__file__:
         frame = frame.f_back
-    place = frame.f_code.co_filename.partition("/iachygiene/")[2].rpartition("iachygiene/")
-    if "/iachygiene/" in frame.f_code.co_filename and isinstance(pattern, (str, bytes)):
-        where = frame.f_code.co_filename.rpartition("/iachygiene/")[2]
-        found[pattern, made.flags] = f"{where}:{frame.f_lineno}"
+    if not frame.f_code.co_filename.endswith("/lazy.py"):
+        note(pattern, made.flags, frame)
     return made
+def named(self, pattern, flags):
+    begin(self, pattern, flags)
+    note(pattern, really(pattern, flags).flags, sys._getframe(2))
 re._compile = spy
+iachygiene.lazy._Lazy.__init__ = named
 for module in pkgutil.walk_packages(iachygiene.__path__, "iachygiene."):
     if not module.name.endswith("__main__"):
         importlib.import_module(module.name)

@@ -8,9 +8,10 @@ from typing import Any
 
 from iachygiene.carryover import Carried
 from iachygiene.keys import LABEL_TYPES, PEERS
+from iachygiene.lazy import regex
 from iachygiene.rule import Brief, find
 
-_CODE = re.compile(r"DL[0-9]{4}")
+_CODE = regex(r"DL[0-9]{4}")
 _LEVELS = {"error": "error", "warning": "warning", "info": "info", "style": "info"}
 """hadolint's levels, from the most severe: where a code has several, the first one holds."""
 _THRESHOLDS = {**_LEVELS, "ignore": "never", "none": "never"}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from iachygiene.carryover import Carried
+from iachygiene.lazy import regex
 from iachygiene.rule import Rule, find, rules_of
 
-_PLAIN = re.compile(r"[\w./@ -]+")
+_PLAIN = regex(r"[\w./@ -]+")
 """What is the same as a pattern and as a text, but for its dots."""
 _CHECKS = ("include", "exclude", "ignorePaths", "addAllBuiltIn", "doNotAutoAddDefaults")
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from iachygiene import hcl
 from iachygiene.carryover import Carried
+from iachygiene.lazy import regex
 from iachygiene.rule import Rule, rules_of
 
 _FORMATS = {"default": "text", "json": "json", "compact": "concise"}
@@ -18,7 +19,7 @@ _FORMATS |= {"junit": "junit", "sarif": "sarif"}
 _WITHOUT_EFFECT = ("plugin_dir", "call_module_type", "module", "disabled_by_default")
 """Keys of `config` that change nothing here, or are read elsewhere."""
 _NEVER_IN_A_PRESET = "terraform_module_shallow_clone"
-_NOT_RE2 = re.compile(r"\[\[:|\\[pPzQ]|\(\?P?<[=!]|\(\?[=!]|\\[0-9]")
+_NOT_RE2 = regex(r"\[\[:|\\[pPzQ]|\(\?P?<[=!]|\(\?[=!]|\\[0-9]")
 """What the other's regular expressions have and Python's do not, or the other way round."""
 _KINDS = ("check", "data", "locals", "module", "output", "resource", "variable")
 

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from iachygiene.lazy import regex
+
 if TYPE_CHECKING:
     from iachygiene.rule import Rule
 
-_NAME = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
+_NAME = regex(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
 _ADVICE = ("no", "avoid", "check", "ensure", "require", "use", "dont", "must", "should")
 _UNITS = {
     "toolkit": "Suppression",

@@ -11,7 +11,6 @@ syntax state they start in; a text with anything unusual is laid out as a whole 
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from functools import cache, lru_cache
@@ -19,6 +18,7 @@ from typing import NamedTuple
 
 from iachygiene.hcl import scan, syntax
 from iachygiene.hcl.scan import Tokens
+from iachygiene.lazy import regex
 
 
 class Guard(NamedTuple):
@@ -125,7 +125,7 @@ def _layout_whole(text: str, *, strict: bool) -> Layout:
 
 _Edits = dict[int, list[tuple[str, str]]]  # a token's index, the kinds and texts instead of it
 
-_KEYWORD_INDEX = re.compile(r"(?:^|[ifINKlmg09\])}])[cn#]*\[[cn#]*K[cn#]*\]")
+_KEYWORD_INDEX = regex(r"(?:^|[ifINKlmg09\])}])[cn#]*\[[cn#]*K[cn#]*\]")
 _CONTAINERS = frozenset(("list", "map", "set"))
 _TYPES = {'"string"': "string", '"list"': "list", '"map"': "map"}
 
@@ -173,8 +173,8 @@ def _trimmed(kinds: str, first: int, last: int, what: frozenset[str]) -> tuple[i
     return first, last
 
 
-_WORD = re.compile(r"\w")
-_PLAIN_LABEL = re.compile(r'"[A-Za-z0-9_. /:-]*"')
+_WORD = regex(r"\w")
+_PLAIN_LABEL = regex(r'"[A-Za-z0-9_. /:-]*"')
 
 
 def _rewrite_labels(
@@ -350,7 +350,7 @@ def _edited(tokens: Tokens, edits: _Edits) -> tuple[str, list[str]]:
 
 # Lines -----------------------------------------------------------------------------------
 
-_LINE_ENDS = re.compile(r"[^n#]*[n#]|[^n#]+")
+_LINE_ENDS = regex(r"[^n#]*[n#]|[^n#]+")
 _OPENERS = "{[($D"
 _CLOSERS = "}])~"
 
@@ -687,7 +687,7 @@ class _State:
 
 
 # Templates that go on, and an index whose content is on the next line (Q4).
-_UNFINISHED = re.compile(r'["h$ITLFGi]')
+_UNFINISHED = regex(r'["h$ITLFGi]')
 
 
 def _change(events: list[tuple[str, int]]) -> tuple[int, int]:

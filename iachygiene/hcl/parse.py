@@ -42,9 +42,10 @@ from iachygiene.hcl.tree import (
     Tuple,
     Unary,
 )
+from iachygiene.lazy import regex
 
-_ESCAPE = re.compile(r"\\(?:u(.{4})|U(.{8})|(.))|(\$\$\{|%%\{)")
-_DOUBLED = re.compile(r"(\$\$\{|%%\{)")
+_ESCAPE = regex(r"\\(?:u(.{4})|U(.{8})|(.))|(\$\$\{|%%\{)")
+_DOUBLED = regex(r"(\$\$\{|%%\{)")
 _PLAIN = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
 
 
@@ -474,7 +475,7 @@ def _join(parts: list[Node]) -> str:
     return "".join([part.value for part in parts if isinstance(part, Text)])
 
 
-_INDENTATION = re.compile(r"^[^\S\n]*", re.M)
+_INDENTATION = regex(r"^[^\S\n]*", re.M)
 
 
 def _dedent(parts: list[Node]) -> None:

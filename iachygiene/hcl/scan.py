@@ -12,6 +12,8 @@ from __future__ import annotations
 import re
 from itertools import accumulate
 
+from iachygiene.lazy import regex
+
 # A kind is one character, so that the kinds of a file are a string.
 NEWLINE = "n"
 LINE_COMMENT = "#"  # includes its line end, and stands for it
@@ -64,7 +66,7 @@ _FIXED = {
 # Names take every non-ASCII character here and are looked at again: classes with wide
 # Unicode ranges are slow to compile.
 _NAME = r"[^\x00-\x40\x5b-\x5e\x60\x7b-\x7f][^\x00-\x2c\x2e\x2f\x3a-\x40\x5b-\x5e\x60\x7b-\x7f]*"
-_NORMAL = re.compile(
+_NORMAL = regex(
     rf"""[ \t]*(
       {_NAME}
     | \r?\n
@@ -81,17 +83,17 @@ _NORMAL = re.compile(
     )""",
     re.X,
 )
-_QUOTED = re.compile(
+_QUOTED = regex(
     r"""(\$\$\{~?|%%\{~?|(?:[^$%"\\\r\n]|\\[^\r\n])+)|(\$\{~?|%\{~?)|(")|([$%])|[\s\S]"""
 )
-_HEREDOC_TEXT = re.compile(r"[^$%\n]*(?:(?:\$\$\{|%%\{|[$%](?!\{))[^$%\n]*)*\n?")
-_ESCAPES = re.compile(r"[^\\]*(?:\\(?:[nrt\"\\]|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})[^\\]*)*")
-_CODES = re.compile(r"\\(?:[nrt\"\\]|(u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}))")
-_NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?(?:[eE][+-]?[0-9]+)?")
-_LONE_RETURN = re.compile(r"\r(?!\n)")
+_HEREDOC_TEXT = regex(r"[^$%\n]*(?:(?:\$\$\{|%%\{|[$%](?!\{))[^$%\n]*)*\n?")
+_ESCAPES = regex(r"[^\\]*(?:\\(?:[nrt\"\\]|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})[^\\]*)*")
+_CODES = regex(r"\\(?:[nrt\"\\]|(u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}))")
+_NUMBER = regex(r"[0-9]+(\.[0-9]*)?(?:[eE][+-]?[0-9]+)?")
+_LONE_RETURN = regex(r"\r(?!\n)")
 # A lone surrogate is a byte that was not UTF-8. The reference takes the three bytes of an
 # encoded surrogate for a character.
-_SURROGATE = re.compile(r"\udced[\udca0-\udcbf][\udc80-\udcbf]|([\ud800-\udfff])")
+_SURROGATE = regex(r"\udced[\udca0-\udcbf][\udc80-\udcbf]|([\ud800-\udfff])")
 # Unicode's White_Space: str.strip() would also take U+001C to U+001F.
 _WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
     map(chr, range(0x2000, 0x200B))
@@ -210,7 +212,7 @@ def scan_plain(text: str) -> Tokens | None:
     return None if _NOT_PLAIN.search(kinds) else Tokens(kinds, texts, [])
 
 
-_NOT_PLAIN = re.compile(rf'["{HEREDOC}{SEQUENCE_END}{INVALID}]')
+_NOT_PLAIN = regex(rf'["{HEREDOC}{SEQUENCE_END}{INVALID}]')
 
 
 def scan(text: str) -> Tokens:

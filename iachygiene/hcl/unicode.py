@@ -7,11 +7,11 @@ them: there a joiner joins a pictograph to flags and Hangul, too, not to pictogr
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from itertools import accumulate
 
 from iachygiene.hcl import unicode_tables as tables
+from iachygiene.lazy import regex
 
 
 def _codes(gaps: str) -> list[int]:
@@ -19,7 +19,7 @@ def _codes(gaps: str) -> list[int]:
 
 
 # The three bytes, each kept as a lone surrogate, are one column.
-_ENCODED_SURROGATE = re.compile("\udced[\udca0-\udcbf][\udc80-\udcbf]")
+_ENCODED_SURROGATE = regex("\udced[\udca0-\udcbf][\udc80-\udcbf]")
 _START = _codes(tables.NAME_START)
 _CONTINUE = _codes(tables.NAME_CONTINUE)
 _GRAPHEME = _codes(tables.GRAPHEME)

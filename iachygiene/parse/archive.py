@@ -6,13 +6,13 @@ Sizes in headers are not trusted: what counts towards a limit are the bytes that
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections.abc import Iterable, Iterator
 from time import monotonic
 from typing import IO, NamedTuple
 from unicodedata import normalize
 
+from iachygiene.lazy import regex
 from iachygiene.model import Location, Trouble
 
 MAX_COMPRESSED = MAX_UNPACKED = 512 * 1024 * 1024
@@ -364,7 +364,7 @@ def _records(data: bytes) -> Iterator[tuple[str, str]]:
         at = end
 
 
-_BAD_NAME = re.compile(r"[\x00-\x1f\x7f]|\\|^/|^[A-Za-z]:")
+_BAD_NAME = regex(r"[\x00-\x1f\x7f]|\\|^/|^[A-Za-z]:")
 
 
 def path_problem(path: str) -> str:

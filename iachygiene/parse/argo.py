@@ -12,6 +12,7 @@ from functools import lru_cache
 from posixpath import normpath
 from typing import TYPE_CHECKING, NamedTuple
 
+from iachygiene.lazy import regex
 from iachygiene.model import Broken, Location
 from iachygiene.parse import yaml
 from iachygiene.parse.kubernetes import Manifest, Object, is_unknown
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 GROUP = "argoproj.io"
 UPDATER_GROUP = "argocd-image-updater.argoproj.io"
 _PREFIX = UPDATER_GROUP + "/"
-_STANDS_IN = re.compile(r"[{<\[]")
+_STANDS_IN = regex(r"[{<\[]")
 """What is in a URL where a reader is to put his own repository."""
 _MAX_FILES = 300
 """Files that are read of one directory that an Application deploys."""

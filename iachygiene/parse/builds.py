@@ -7,19 +7,19 @@ https://github.com/compose-spec/compose-spec/blob/main/build.md
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from iachygiene.lazy import regex
 from iachygiene.model import Broken
 
 if TYPE_CHECKING:
     from iachygiene.files import Tree
     from iachygiene.parse import yaml
 
-_COMPOSE = re.compile(r"(?:docker-)?compose[\w.-]*\.ya?ml")
-_DEFAULT = re.compile(r"\$\{\w+:?-([^{}]*)\}")
-_REMOTE = re.compile(r"\w+://|git@|\$")
+_COMPOSE = regex(r"(?:docker-)?compose[\w.-]*\.ya?ml")
+_DEFAULT = regex(r"\$\{\w+:?-([^{}]*)\}")
+_REMOTE = regex(r"\w+://|git@|\$")
 _MAX_SERVICES = 500
 
 

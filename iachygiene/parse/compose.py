@@ -13,6 +13,7 @@ from posixpath import basename, dirname
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from iachygiene.image import ImageRef, parse_image
+from iachygiene.lazy import regex
 from iachygiene.model import Broken, Comment, Job, Located, Location, SourceFile, Trouble, Unchecked
 from iachygiene.parse import yaml
 from iachygiene.parse.compose_ports import Port, read_port
@@ -31,11 +32,11 @@ _OVERRIDES = (
     *("compose.override.yml", "compose.override.yaml"),
     *("docker-compose.override.yml", "docker-compose.override.yaml"),
 )
-_NAMED = re.compile(r"(docker-)?compose[^/]*\.ya?ml$")
-_VARIANT = re.compile(r"(docker-)?compose\.[^/]+\.ya?ml$")
+_NAMED = regex(r"(docker-)?compose[^/]*\.ya?ml$")
+_VARIANT = regex(r"(docker-)?compose\.[^/]+\.ya?ml$")
 _SUBSTANCE = ("image", "build", "extends", "provider")
-_INCLUDES = re.compile(r"^['\"]?include['\"]?[ \t]*:", re.MULTILINE)
-_JINJA_LINE = re.compile(r"^[ \t]*\{%", re.MULTILINE)
+_INCLUDES = regex(r"^['\"]?include['\"]?[ \t]*:", re.MULTILINE)
+_JINJA_LINE = regex(r"^[ \t]*\{%", re.MULTILINE)
 _SWARM = ("update_config", "rollback_config", "placement", "mode", "endpoint_mode")
 """What stands below `deploy` for a swarm alone."""
 _MAX_LISTED = 5_000
@@ -676,10 +677,8 @@ class _Loader:
         return self._dockerfiles[path]
 
 
-_HEALTHCHECK = re.compile(
-    r"^[ \t]*HEALTHCHECK[ \t]+(?!NONE[ \t]*$)\S", re.MULTILINE | re.IGNORECASE
-)
-_USER = re.compile(r"^[ \t]*USER[ \t]+(?!(?:root|0)(?:[: \t\r]|$))\S", re.MULTILINE | re.IGNORECASE)
+_HEALTHCHECK = regex(r"^[ \t]*HEALTHCHECK[ \t]+(?!NONE[ \t]*$)\S", re.MULTILINE | re.IGNORECASE)
+_USER = regex(r"^[ \t]*USER[ \t]+(?!(?:root|0)(?:[: \t\r]|$))\S", re.MULTILINE | re.IGNORECASE)
 
 
 def _is_partial(

@@ -12,6 +12,7 @@ from posixpath import dirname
 from typing import TYPE_CHECKING
 
 from iachygiene.credentials import names_secret
+from iachygiene.lazy import regex
 from iachygiene.model import Broken
 from iachygiene.parse import yaml
 
@@ -28,11 +29,11 @@ _SERVICE = frozenset(
 _BUILD = frozenset(("context", "dockerfile", "target", "additional_contexts", "platforms"))
 _TOP = ("volumes", "networks", "secrets", "configs")
 _MAX_LINES = 2_000
-_ASSIGNMENT = re.compile(
+_ASSIGNMENT = regex(
     r"[ \t]*(?:export[ \t]+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)[ \t]*="
     r"[ \t]*(?:'(?P<single>[^']*)'|\"(?P<double>[^\"\\]*)\"|(?P<plain>[^'\"\s#][^\n#]*)|)"
 )
-_VARIABLE = re.compile(
+_VARIABLE = regex(
     r"\$\$|\$(?P<bare>[A-Za-z_][A-Za-z0-9_]*)"
     r"|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::?[-?][^${}]*)?\}"
 )

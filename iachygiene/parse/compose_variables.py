@@ -5,12 +5,12 @@ https://github.com/compose-spec/compose-spec/blob/main/12-interpolation.md
 
 from __future__ import annotations
 
-import re
+from iachygiene.lazy import regex
 
 _MAX_NESTED = 20
 """How deep the default of a variable may hold others."""
 
-DEFAULTED = re.compile(r"(?<!\$)\$\{([A-Za-z_][A-Za-z0-9_]*):?-([^${}]*)\}")
+DEFAULTED = regex(r"(?<!\$)\$\{([A-Za-z_][A-Za-z0-9_]*):?-([^${}]*)\}")
 """A variable with a default that holds no other: its name and the default."""
 
 

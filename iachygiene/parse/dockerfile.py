@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iachygiene.image import ImageRef, parse_image
+from iachygiene.lazy import regex
 from iachygiene.model import Broken, Comment, Job, Location, SourceFile, Span, Trouble
 from iachygiene.parse.instructions import (
     DL1000,
@@ -70,15 +71,15 @@ MAX_HEREDOCS = 1_000
 MAX_INSTRUCTION = 1024 * 1024
 """Code points in one instruction, its here-documents included."""
 
-_DIRECTIVE = re.compile(r"#[ \t]*([A-Za-z][A-Za-z0-9]*)[ \t]*=[ \t]*(.*)")
-_HEREDOC = re.compile(r"<<(?!<)(-?)(\"[^\"\n]+\"|'[^'\n]+'|[^\s<>|&;()\"'`$\\]+)")
-_QUOTED_OR_MARKER = re.compile(r"\\.|'[^']*'|\"(?:[^\"\\]|\\.)*\"|<<<|<<", re.DOTALL)
-_RESUMES = re.compile(
+_DIRECTIVE = regex(r"#[ \t]*([A-Za-z][A-Za-z0-9]*)[ \t]*=[ \t]*(.*)")
+_HEREDOC = regex(r"<<(?!<)(-?)(\"[^\"\n]+\"|'[^'\n]+'|[^\s<>|&;()\"'`$\\]+)")
+_QUOTED_OR_MARKER = regex(r"\\.|'[^']*'|\"(?:[^\"\\]|\\.)*\"|<<<|<<", re.DOTALL)
+_RESUMES = regex(
     r"(?:FROM|RUN|CMD|LABEL|EXPOSE|ENV|ADD|COPY|ENTRYPOINT|VOLUME|USER|WORKDIR|ARG|ONBUILD"
     r"|STOPSIGNAL|HEALTHCHECK|SHELL)[ \t]"
 )
-_STAGE_PRAGMA = re.compile(r"#[ \t]*hadolint[ \t]+stage[ \t]+ignore[ \t]*=")
-_VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?:(:?[-+])([^{}]*))?\})", re.ASCII)
+_STAGE_PRAGMA = regex(r"#[ \t]*hadolint[ \t]+stage[ \t]+ignore[ \t]*=")
+_VARIABLE = regex(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?:(:?[-+])([^{}]*))?\})", re.ASCII)
 
 MARKERS = (
     *(b"iachygiene", b"hadolint", b"shellcheck", b"check=", b"check ="),
@@ -86,7 +87,7 @@ MARKERS = (
 )
 """What stands in a file with a comment that sets findings aside, ours or a peer's."""
 
-_SHEBANG = re.compile(r"#![ \t]*(?:\S*/env[ \t]+)?(?:\S*/)?(\S*)")
+_SHEBANG = regex(r"#![ \t]*(?:\S*/env[ \t]+)?(?:\S*/)?(\S*)")
 _SHELLS = frozenset(("sh", "bash", "dash", "ash", "ksh", "zsh"))
 
 _WITH_HEREDOCS = frozenset(("RUN", "COPY", "ADD", "ONBUILD"))

@@ -10,6 +10,7 @@ import posixpath
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from iachygiene.lazy import regex
 from iachygiene.model import Broken, Location, SourceFile, Span
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _MAX_PATTERNS = 10_000
 _MAX_DIRECTORIES = 300
 _MAX_FILES = 5_000
-_CLASS = re.compile(r"\[\^?(?:\\.|[^\]\\])+\]")
+_CLASS = regex(r"\[\^?(?:\\.|[^\]\\])+\]")
 
 
 class Pattern(NamedTuple):

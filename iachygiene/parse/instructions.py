@@ -11,19 +11,20 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from iachygiene.lazy import regex
 from iachygiene.model import Location, Span
 from iachygiene.parse.script import Script, Text, Word
 from iachygiene.parse.shell import parse_shell
 
-_TOKEN = re.compile(r"[^ \t\r\v\f]+")
-_JSON_STRING = re.compile(r'[ \t\r\n]*"((?:[^"\\]|\\.)*)"[ \t\r\n]*')
-_JSON_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)")
+_TOKEN = regex(r"[^ \t\r\v\f]+")
+_JSON_STRING = regex(r'[ \t\r\n]*"((?:[^"\\]|\\.)*)"[ \t\r\n]*')
+_JSON_ESCAPE = regex(r"\\(u[0-9a-fA-F]{4}|.)")
 _JSON_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
-_SCRIPT_STOP = re.compile(r"(?<!<)<<(?=[ \t])")
-_FLAG = re.compile(r"--([A-Za-z][\w-]*)(?:=((?:[^\s\"']|\"[^\"]*\"|'[^']*')*))?(?!\S)")
+_SCRIPT_STOP = regex(r"(?<!<)<<(?=[ \t])")
+_FLAG = regex(r"--([A-Za-z][\w-]*)(?:=((?:[^\s\"']|\"[^\"]*\"|'[^']*')*))?(?!\S)")
 _WORDS = {
-    "\\": re.compile(r"(?:[^\s\"'\\]|\"(?:[^\"\\]|\\.)*\"|'[^']*'|\\.)+", re.DOTALL),
-    "`": re.compile(r"(?:[^\s\"'`]|\"(?:[^\"`]|`.)*\"|'[^']*'|`.)+", re.DOTALL),
+    "\\": regex(r"(?:[^\s\"'\\]|\"(?:[^\"\\]|\\.)*\"|'[^']*'|\\.)+", re.DOTALL),
+    "`": regex(r"(?:[^\s\"'`]|\"(?:[^\"`]|`.)*\"|'[^']*'|`.)+", re.DOTALL),
 }
 _WITH_FLAGS = frozenset(("FROM", "RUN", "COPY", "ADD", "HEALTHCHECK"))
 _ONCE = frozenset(("from", "chown", "chmod", "link"))

@@ -11,12 +11,13 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from iachygiene.lazy import regex
 from iachygiene.model import Span
 
 MAX_TOKENS = 200_000
 """Tokens of a file; what comes after them is not seen."""
 
-_TOKEN = re.compile(
+_TOKEN = regex(
     r"(?P<blank>\s+|//[^\n]*|/\*)"
     r"|(?P<string>\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*')"
     r"|(?P<name>[A-Za-z_$][\w$]*)"
@@ -25,8 +26,8 @@ _TOKEN = re.compile(
     r"|(?P<sign>=>|\.\.\.|.)",
     re.DOTALL,
 )
-_REGEX = re.compile(r"/(?:[^/\\\[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+/[a-z]*")
-_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_REGEX = regex(r"/(?:[^/\\\[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+/[a-z]*")
+_ESCAPE = regex(r"\\(.)", re.DOTALL)
 _BEFORE_VALUE = frozenset(("name", "string", "number", "template", "regex"))
 _WORDS = frozenset(("return", "typeof", "case", "in", "of", "delete", "void", "throw", "new"))
 
@@ -200,7 +201,7 @@ def as_json(text: str) -> str:
     return "".join(parts)
 
 
-_JSON_TOKEN = re.compile(
+_JSON_TOKEN = regex(
     r"(?P<comment>//[^\n]*|/\*)|(?P<string>\"(?:[^\"\\\n]|\\.)*\")|(?P<sign>[^\s\"])"
 )
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from iachygiene.lazy import regex
 from iachygiene.model import Broken, Location, SourceFile, Span, Trouble
 
 MAX_DEPTH = 200
@@ -17,9 +18,9 @@ MAX_DEPTH = 200
 MAX_NODES = 2_000_000
 """Values in a file."""
 
-_BLANK = re.compile(r"[ \t\r\n]*")
-_STOP = re.compile(r'["\\\x00-\x1f]')
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_BLANK = regex(r"[ \t\r\n]*")
+_STOP = regex(r'["\\\x00-\x1f]')
+_NUMBER = regex(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _WORDS = {"t": ("true", "true"), "f": ("false", "false"), "n": ("null", "null")}
 
 

@@ -14,6 +14,7 @@ from posixpath import basename, dirname
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from iachygiene.image import ImageRef, parse_image
+from iachygiene.lazy import regex
 from iachygiene.model import Broken, Comment, Job, Location, SourceFile, Trouble, Unchecked
 from iachygiene.parse import alike, kustomize, yaml
 from iachygiene.parse.charts import chart_of
@@ -89,12 +90,12 @@ _CONFIGURATION_GROUPS = frozenset(
 )
 """Groups of files that configure tools: they look like objects and are none."""
 
-_UNKNOWN = re.compile(
+_UNKNOWN = regex(
     r"\{\{|\$[({A-Za-z_]|<%|\[\[|@[A-Za-z_]+@|__[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*__", re.ASCII
 )
-_JINJA_LINE = re.compile(r"^[ \t]*\{%", re.MULTILINE)
-_BRACED_NAME = re.compile(r"\{[A-Z][A-Z0-9_]*\}", re.ASCII)
-_ASSERTION = re.compile(r"(?:^|/)[0-9]+-(?:assert|errors)\.ya?ml$")
+_JINJA_LINE = regex(r"^[ \t]*\{%", re.MULTILINE)
+_BRACED_NAME = regex(r"\{[A-Z][A-Z0-9_]*\}", re.ASCII)
+_ASSERTION = regex(r"(?:^|/)[0-9]+-(?:assert|errors)\.ya?ml$")
 """Files of kuttl's tests: the parts of objects that have to be there, or must not be."""
 
 
@@ -108,7 +109,7 @@ def is_unknown(text: str) -> bool:
     return _UNKNOWN.search(text) is not None
 
 
-_STAND_IN = re.compile(r"[A-Z][A-Z0-9]*(?:[_-][A-Z0-9]+)*", re.ASCII)
+_STAND_IN = regex(r"[A-Z][A-Z0-9]*(?:[_-][A-Z0-9]+)*", re.ASCII)
 
 
 def stands_in(text: str) -> bool:
@@ -637,7 +638,7 @@ def _meets(expression: yaml.Mapping, labels: Mapping[str, str]) -> bool:
     }.get(expression.text("operator"), False)
 
 
-_QUANTITY = re.compile(
+_QUANTITY = regex(
     r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))(?:([KMGTPE]i|[numkMGTPE])|[eE]([+-]?[0-9]{1,3}))?"
 )
 _POWERS = {

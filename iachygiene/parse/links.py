@@ -13,6 +13,7 @@ from posixpath import basename, dirname
 from typing import TYPE_CHECKING, NamedTuple
 
 from iachygiene.image import parse_image
+from iachygiene.lazy import regex
 from iachygiene.model import Broken, Job, Location, SourceFile, Span
 from iachygiene.parse import yaml
 from iachygiene.parse.compose_references import resolve
@@ -112,12 +113,12 @@ def _skaffold(file: SourceFile) -> Iterator[Fact]:
             yield from _build(node.location, node.text, context, dockerfile, target, "skaffold")
 
 
-_DOCKER_BUILD = re.compile(
+_DOCKER_BUILD = regex(
     r"""^[ \t]*docker_build\(\s*(?:ref\s*=\s*)?(['"])(?P<image>[^'"\n]+)\1\s*,"""
     r"""\s*(?:context\s*=\s*)?(['"])(?P<context>[^'"\n]+)\3(?P<rest>[^()]*)\)""",
     re.MULTILINE,
 )
-_TILT_OPTION = re.compile(r"""(?P<name>dockerfile|target)\s*=\s*(['"])(?P<value>[^'"\n]+)\2""")
+_TILT_OPTION = regex(r"""(?P<name>dockerfile|target)\s*=\s*(['"])(?P<value>[^'"\n]+)\2""")
 
 
 def _tilt(file: SourceFile) -> Iterator[Fact]:
@@ -232,7 +233,7 @@ def _build_push(step: yaml.Mapping) -> Iterator[Fact]:
             yield from _build(tags.location, tag.strip(), context, dockerfile, target, "workflow")
 
 
-_EXACT = re.compile(r"v?[0-9]+\.[0-9]+\.[0-9]+")
+_EXACT = regex(r"v?[0-9]+\.[0-9]+\.[0-9]+")
 _SETUPS = {
     "hashicorp/setup-terraform@": "terraform_version",
     "opentofu/setup-opentofu@": "tofu_version",

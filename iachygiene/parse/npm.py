@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iachygiene.files import Tree
+from iachygiene.lazy import regex
 from iachygiene.model import Broken, Fix, Job, Location, Severity, Trouble
 from iachygiene.parse.archive import ENDINGS, Archive
 from iachygiene.parse.gitignores import is_ignored
@@ -30,7 +30,7 @@ from iachygiene.parse.npm_policy import forge_of, has_open_licence, private_regi
 if TYPE_CHECKING:
     from iachygiene.parse.npm_settings import Setting
 
-_AMONG_SAMPLES = re.compile(
+_AMONG_SAMPLES = regex(
     r"(?:^|/)(?:tests?|__tests__|e2e|fixtures?|__fixtures__|examples?|samples?|demos?"
     r"|playgrounds?|benchmarks?)/"
 )

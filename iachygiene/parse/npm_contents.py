@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from io import BytesIO
 from typing import Any, NamedTuple
 
+from iachygiene.lazy import regex
 from iachygiene.model import Location, Span, Trouble
 from iachygiene.parse.archive import Budget, Reader, Stopped
 from iachygiene.parse.binaries import debug_size, is_core_dump, wasm_sections
@@ -49,7 +50,7 @@ _CREDENTIAL_FILES = frozenset(
         *(".git-credentials", ".dockercfg"),
     )
 )
-_ENV = re.compile(r"\.env(?:\..+)?|.+\.env")
+_ENV = regex(r"\.env(?:\..+)?|.+\.env")
 
 
 class Reference(NamedTuple):
@@ -316,22 +317,22 @@ class Contents:
             self._mark(kind, name, path, setting, span=span)
 
 
-_EVALUATED = re.compile(rb"[ \t]*(?:/\*\*\*/ ?)?eval\((?:__webpack_require__\.ts\()?[\"']")
-_STATISTICS = re.compile(r"(?:[\w.-]*[._-])?(?:stats|meta|metafile)(?:[._-][\w.-]*)?\.json")
-_NODE_REPORT = re.compile(r"report\.[0-9.]+\.json")
-_CREDENTIAL = re.compile(
+_EVALUATED = regex(rb"[ \t]*(?:/\*\*\*/ ?)?eval\((?:__webpack_require__\.ts\()?[\"']")
+_STATISTICS = regex(r"(?:[\w.-]*[._-])?(?:stats|meta|metafile)(?:[._-][\w.-]*)?\.json")
+_NODE_REPORT = regex(r"report\.[0-9.]+\.json")
+_CREDENTIAL = regex(
     rb"(?m)(?:^|[{,])[ \t]*[\"']?((?://[^\s=]{1,300}:)?(?:_authToken|_auth|_password|npmAuthToken"
     rb"|npmAuthIdent|password|token|auth|identitytoken))[\"']?[ \t]*[=:][ \t]*([^\r\n]{1,4000})"
     rb"|^[ \t]*machine[ \t]+\S{1,300}[ \t]+login[ \t]+\S{1,300}[ \t]+(password)[ \t]+(\S{1,300})"
     rb"|^(https?)://[^\s:@/]{1,300}:([^\s@]{1,300})@"
 )
-_STORE = re.compile(
+_STORE = regex(
     rb"(?:[\w-]{1,63}\.){0,6}(?:s3[.-](?:[\w-]{1,63}\.)?amazonaws\.com|storage\.googleapis\.com"
     rb"|blob\.core\.windows\.net|r2\.dev|r2\.cloudflarestorage\.com|digitaloceanspaces\.com"
     rb"|backblazeb2\.com)/"
 )
-_STORED_ARCHIVE = re.compile(rb"[\w./%~+=@,-]{1,700}\.(?:zip|tar|tgz|tar\.gz|7z)(?![\w-])")
-_SAMPLE_BUCKET = re.compile(
+_STORED_ARCHIVE = regex(rb"[\w./%~+=@,-]{1,700}\.(?:zip|tar|tgz|tar\.gz|7z)(?![\w-])")
+_SAMPLE_BUCKET = regex(
     rb"(?:^|[./])(?:(?:my|your|some|the|sample)[-_])?bucket(?:[-_]?name)?[./]|example",
     re.IGNORECASE,
 )

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from iachygiene.files import Tree
+from iachygiene.lazy import regex
 from iachygiene.model import Broken, Location, SourceFile, Span, Trouble
 from iachygiene.parse.json import Json, parse
 from iachygiene.parse.npm_glob import (
@@ -37,7 +38,7 @@ _DEFAULTS = (
     *("npm-debug.log", "**/.npmrc", ".*.swp", ".DS_Store", "**/.DS_Store/**"),
     *("._*", "**/._*/**", "*.orig", "/archived-packages/**"),
 )
-DEFAULT_EXCLUSIONS = re.compile(
+DEFAULT_EXCLUSIONS = regex(
     r"\.npmignore|\.gitignore|\.git|\.svn|\.hg|\.lock-wscript|\.wafpickle-.*|\.npmrc"
     r"|\..*\.swp|\.ds_store|\._.*|.*\.orig"
 )
@@ -52,7 +53,7 @@ NEVER = (
 )
 _NEVER_12 = ("/npm-shrinkwrap.json", "/bun.lock", "/.npm-extension.mjs", "/.npm-extension.cjs")
 
-UNNEEDED_ESCAPE = re.compile(r"\\([^*?\[\]{}()!+@|\\])")
+UNNEEDED_ESCAPE = regex(r"\\([^*?\[\]{}()!+@|\\])")
 """A backslash before what means itself anyway; among wildcards it confuses npm, and npm alone."""
 IGNORE_FILES = (".npmignore", ".gitignore")
 

@@ -14,6 +14,8 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from iachygiene.lazy import regex
+
 if TYPE_CHECKING:
     from iachygiene.files import Tree
 
@@ -325,9 +327,9 @@ def _resolve_dots(segments: list[str]) -> list[str]:
 
 _HIDDEN = {"\\\\": "\ue000", "\\{": "\ue001", "\\}": "\ue002", "\\,": "\ue003", "\\.": "\ue004"}
 _SHOWN = {ord(hidden): escape[1] for escape, hidden in _HIDDEN.items()}
-_ESCAPED = re.compile(r"\\[\\{},.]")
-_NUMBERS = re.compile(r"(-?[0-9]+)\.\.(-?[0-9]+)(?:\.\.(-?[0-9]+))?")
-_LETTERS = re.compile(r"([a-zA-Z])\.\.([a-zA-Z])(?:\.\.(-?[0-9]+))?")
+_ESCAPED = regex(r"\\[\\{},.]")
+_NUMBERS = regex(r"(-?[0-9]+)\.\.(-?[0-9]+)(?:\.\.(-?[0-9]+))?")
+_LETTERS = regex(r"([a-zA-Z])\.\.([a-zA-Z])(?:\.\.(-?[0-9]+))?")
 
 
 def expand_braces(text: str) -> list[str]:
@@ -439,10 +441,10 @@ def _split_choices(body: str) -> list[str]:
 
 # Segments.
 
-_SUFFIX = re.compile(r"\*+([^+@!?*\[(]*)")
-_MARKS = re.compile(r"\?+([^+@!?*\[(]*)")
-_DOTTED = re.compile(r"\*+\.\*+")
-_HIDDEN_NAMES = re.compile(r"\.\*+")
+_SUFFIX = regex(r"\*+([^+@!?*\[(]*)")
+_MARKS = regex(r"\?+([^+@!?*\[(]*)")
+_DOTTED = regex(r"\*+\.\*+")
+_HIDDEN_NAMES = regex(r"\.\*+")
 _KINDS = "!?+*@"
 _ABSORBS = {"!": "?@", "?": "?@", "@": "?@", "*": "*+?@", "+": "+@?*"}
 

@@ -6,15 +6,15 @@ See https://nodejs.org/api/packages.html#packagemanager.
 from __future__ import annotations
 
 import posixpath
-import re
 
 from iachygiene.files import Tree
+from iachygiene.lazy import regex
 from iachygiene.model import Broken
 from iachygiene.parse.npm_files import Listing, npm_files, read_manifest
 
 MANAGERS = ("npm", "pnpm", "yarn")
 
-_NAMED = re.compile(r"(pnpm|yarn)@(?:\^|~|v)?(\d+)")
+_NAMED = regex(r"(pnpm|yarn)@(?:\^|~|v)?(\d+)")
 
 
 def package_manager(tree: Tree, directory: str) -> str:

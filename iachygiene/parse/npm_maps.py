@@ -5,11 +5,11 @@ The format is ECMA-426, https://tc39.es/ecma426/.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from json import loads
 from typing import Any, NamedTuple
 
+from iachygiene.lazy import regex
 from iachygiene.parse.binaries import leb128, wasm_sections
 
 MAX_SECTIONS = 8
@@ -17,8 +17,8 @@ MAX_SECTIONS = 8
 MAX_REFERENCES_TRIED = 50
 """Places of a file that are looked at for a reference comment, from the end."""
 
-_GUARD = re.compile(rb"\s*\)\]\}'[^\n]*\n?")
-_LOOKS_LIKE_MAP = re.compile(
+_GUARD = regex(rb"\s*\)\]\}'[^\n]*\n?")
+_LOOKS_LIKE_MAP = regex(
     rb'\s*\{\s*"(?:version|mappings|sources|sourcesContent|names|file|sections|sourceRoot)"\s*:'
 )
 
@@ -147,7 +147,7 @@ def _embedded(part: dict[str, Any]) -> Iterator[Original]:
             yield Original(source, len(content), lines, is_third_party(source))
 
 
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?://[^/]*/?)?")
+_SCHEME = regex(r"[A-Za-z][A-Za-z0-9+.-]*:(?://[^/]*/?)?")
 _BUNDLER = ("webpack/", "(webpack)", "<anon>", "<define:", "\0", "(disabled)", "external ")
 
 
@@ -190,10 +190,10 @@ def _maker(part: dict[str, Any], sources: list[str]) -> str:
 # Reference comments.
 
 _MARK = b"sourceMappingURL="
-_LINE_VALUE = re.compile(rb"[^\s\"'`]+(?=[ \t\r]*(?:\n|\Z))")
-_BLOCK_VALUE = re.compile(rb"[^\s\"'`*]+(?=\s*\*/)")
-_BLANK = re.compile(rb"\s*")
-_OPENING = re.compile(rb"(?:<!--|-->|</[A-Za-z][A-Za-z0-9-]*\s*>)")
+_LINE_VALUE = regex(rb"[^\s\"'`]+(?=[ \t\r]*(?:\n|\Z))")
+_BLOCK_VALUE = regex(rb"[^\s\"'`*]+(?=\s*\*/)")
+_BLANK = regex(rb"\s*")
+_OPENING = regex(rb"(?:<!--|-->|</[A-Za-z][A-Za-z0-9-]*\s*>)")
 
 
 class Comment(NamedTuple):

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 
 from iachygiene.files import Tree
+from iachygiene.lazy import regex
 from iachygiene.model import Broken, Location, SourceFile
 from iachygiene.parse.json import Json
 from iachygiene.parse.npm_files import (
@@ -35,7 +36,7 @@ from iachygiene.parse.npm_files import (
 )
 from iachygiene.parse.npm_glob import fold
 
-_EXACT = re.compile(
+_EXACT = regex(
     r"\.git|\.svn|\.hg|cvs|node_modules|\.npmrc"
     r"|package-lock\.json|yarn\.lock|pnpm-lock\.yaml|bun\.lockb"
 )
@@ -193,7 +194,7 @@ def _is_licence(path: str) -> bool:
     return _LICENCE.fullmatch(posixpath.basename(path)) is not None
 
 
-_LICENCE = re.compile(r"licen[sc]e(?:\..+)?", re.IGNORECASE)
+_LICENCE = regex(r"licen[sc]e(?:\..+)?", re.IGNORECASE)
 
 
 def _entries(manifest: Json) -> Iterator[tuple[str, str, Json]]:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 
+from iachygiene.lazy import regex
 from iachygiene.parse.json import Json
 
 # Names of open licences in the SPDX list (https://spdx.org/licenses/), by family.
-_OPEN = re.compile(
+_OPEN = regex(
     r"(?:0BSD|AFL-[0-9.]+|A?GPL-[0-9.]+|LGPL-[0-9.]+|Apache-[0-9.]+|Artistic-[0-9.]+"
     r"|BlueOak-1\.0\.0|BSD-[1-4]-Clause(?:-[A-Za-z]+)?|BSL-1\.0|CC0-1\.0|CC-BY(?:-SA)?-[0-9.]+"
     r"|CDDL-[0-9.]+|CPL-1\.0|ECL-[0-9.]+|EPL-[0-9.]+|EUPL-[0-9.]+|ISC|MIT(?:-0)?|MPL-[0-9.]+"
     r"|MS-(?:PL|RL)|MulanPSL-2\.0|NCSA|OFL-1\.1|OSL-[0-9.]+|PostgreSQL|PSF-2\.0|Python-2\.0"
     r"|Unicode-3\.0|Unlicense|UPL-1\.0|W3C|WTFPL|X11|Zlib|ZPL-[0-9.]+)(?:-only|-or-later|\+)?"
 )
-_PUBLIC_REGISTRY = re.compile(r"(?:https?:)?//registry\.(?:npmjs\.org|yarnpkg\.com)/?")
+_PUBLIC_REGISTRY = regex(r"(?:https?:)?//registry\.(?:npmjs\.org|yarnpkg\.com)/?")
 _FORGES = {
     "github": "github.com",
     "gitlab": "gitlab.com",

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from iachygiene.lazy import regex
 from iachygiene.model import Location
 from iachygiene.parse.json import Json
 
-_BUILDS = re.compile(
+_BUILDS = regex(
     r"(?:pre|post)?(?:build|compile|bundle|dist|release|prepack|prepare|prepublish|package|rollup)"
     r"(?:Only)?(?:[:.-].*)?|build.*"
 )
-_NOT_FOR_RELEASE = re.compile(
-    r"(?:^|[:.-])(?:dev|watch|serve|start|test|debug|docs?|storybook|e2e)"
-)
-_SEPARATORS = re.compile(r"&&|\|\||[;|&\n]")
-_WORD = re.compile(r"\"([^\"]*)\"|'([^']*)'|(\S+)")
-_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
+_NOT_FOR_RELEASE = regex(r"(?:^|[:.-])(?:dev|watch|serve|start|test|debug|docs?|storybook|e2e)")
+_SEPARATORS = regex(r"&&|\|\||[;|&\n]")
+_WORD = regex(r"\"([^\"]*)\"|'([^']*)'|(\S+)")
+_ASSIGNMENT = regex(r"[A-Za-z_]\w*=")
 _RUNNERS = frozenset(("npx", "cross-env", "cross-env-shell", "dotenv", "time", "env", "--", "exec"))
 _MANAGERS = frozenset(("npm", "pnpm", "yarn", "bun", "npm-run-all", "run-s", "run-p"))
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from iachygiene.files import Tree
+from iachygiene.lazy import regex
 from iachygiene.model import Broken, Location, SourceFile
 from iachygiene.parse.javascript import Property, as_json, properties, tokens
 from iachygiene.parse.json import Json, parse
@@ -214,7 +215,7 @@ def _read_postcss(
 
 
 _JS = r"\.[cm]?[jt]s"
-_BUNDLED = re.compile(rf"(?:esbuild|build|bundle)(?:\.config)?{_JS}")
+_BUNDLED = regex(rf"(?:esbuild|build|bundle)(?:\.config)?{_JS}")
 
 
 def _read_script(found: Sequence[Property], ran: Sequence[Command], path: str) -> Iterator[Setting]:
@@ -231,22 +232,22 @@ def _read_script(found: Sequence[Property], ran: Sequence[Command], path: str) -
 
 
 _CONFIGS: Sequence[tuple[re.Pattern[str], _Read]] = (
-    (re.compile(rf"webpack\.(?:config|prod(?:uction)?)(?:\.[\w-]+)?{_JS}"), _read_webpack),
-    (re.compile(rf"rspack\.config{_JS}"), _read_webpack),
-    (re.compile(rf"vite\.config{_JS}"), _read_vite),
-    (re.compile(rf"rollup\.config(?:\.[\w-]+)?{_JS}"), _reader("rollup", ("sourcemap",), "")),
-    (re.compile(rf"rolldown\.config{_JS}"), _reader("rolldown", ("sourcemap",), "")),
-    (re.compile(rf"tsup\.config{_JS}(?:on)?"), _reader("tsup", ("sourcemap",), "dist")),
-    (re.compile(rf"tsdown\.config{_JS}"), _reader("tsdown", ("sourcemap",), "dist")),
-    (re.compile(rf"next\.config{_JS}"), _read_next),
-    (re.compile(rf"vue\.config{_JS}"), _reader("vue-cli", ("productionSourceMap",), "dist")),
-    (re.compile(r"angular\.json"), _read_angular),
+    (regex(rf"webpack\.(?:config|prod(?:uction)?)(?:\.[\w-]+)?{_JS}"), _read_webpack),
+    (regex(rf"rspack\.config{_JS}"), _read_webpack),
+    (regex(rf"vite\.config{_JS}"), _read_vite),
+    (regex(rf"rollup\.config(?:\.[\w-]+)?{_JS}"), _reader("rollup", ("sourcemap",), "")),
+    (regex(rf"rolldown\.config{_JS}"), _reader("rolldown", ("sourcemap",), "")),
+    (regex(rf"tsup\.config{_JS}(?:on)?"), _reader("tsup", ("sourcemap",), "dist")),
+    (regex(rf"tsdown\.config{_JS}"), _reader("tsdown", ("sourcemap",), "dist")),
+    (regex(rf"next\.config{_JS}"), _read_next),
+    (regex(rf"vue\.config{_JS}"), _reader("vue-cli", ("productionSourceMap",), "dist")),
+    (regex(r"angular\.json"), _read_angular),
     (
-        re.compile(rf"babel\.config(?:{_JS}|\.json)|\.babelrc(?:\.json|{_JS})?"),
+        regex(rf"babel\.config(?:{_JS}|\.json)|\.babelrc(?:\.json|{_JS})?"),
         _read_compiled("babel", ("babel",)),
     ),
-    (re.compile(r"\.swcrc"), _read_compiled("swc", ("swc",))),
-    (re.compile(rf"postcss\.config{_JS}"), _read_postcss),
+    (regex(r"\.swcrc"), _read_compiled("swc", ("swc",))),
+    (regex(rf"postcss\.config{_JS}"), _read_postcss),
     (_BUNDLED, _read_script),
 )
 
@@ -350,13 +351,11 @@ def _of_nuxt(
         yield Setting("nuxt", builds[0].location, text, off, (".output",))
 
 
-_NUXT = re.compile(rf"nuxt\.config{_JS}")
+_NUXT = regex(rf"nuxt\.config{_JS}")
 
 
 _ENVIRONMENTS = (".env.production.local", ".env.local", ".env.production", ".env")
-_GENERATES = re.compile(
-    r"(?m)^[ \t]*(?:export[ \t]+)?GENERATE_SOURCEMAP[ \t]*=[ \t]*(.*?)[ \t\r]*$"
-)
+_GENERATES = regex(r"(?m)^[ \t]*(?:export[ \t]+)?GENERATE_SOURCEMAP[ \t]*=[ \t]*(.*?)[ \t\r]*$")
 
 
 def _unless_the_environment_says_no(

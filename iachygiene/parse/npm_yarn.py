@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from iachygiene.files import Tree
+from iachygiene.lazy import regex
 from iachygiene.model import Broken, Location, SourceFile, Span, Trouble
 from iachygiene.parse.json import Json
 from iachygiene.parse.npm_files import (
@@ -67,8 +68,8 @@ def yarn_files(tree: Tree, directory: str) -> Listing:
     return Listing(directory, 11, manifest, workspace, own, [walk], "yarn")
 
 
-_CLASS = re.compile(r"\[(!?)([^\[\]!/]+)\]")
-_GROUP = re.compile(r"(?<![!?+*@\\])\(")
+_CLASS = regex(r"\[(!?)([^\[\]!/]+)\]")
+_GROUP = regex(r"(?<![!?+*@\\])\(")
 _SPECIAL = frozenset("-*+?.^${}(|)")
 
 

@@ -7,14 +7,15 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from iachygiene.lazy import regex
 from iachygiene.model import Location, Severity
 from iachygiene.parse.dockerfile import Dockerfile, Stage
 from iachygiene.parse.instructions import Instruction, Onbuild, Run, Variables
 from iachygiene.parse.script import Text
 
-_PRAGMA = re.compile(r"#[ \t]*hadolint[ \t]+shell[ \t]*=[ \t]*(\S.*)")
-_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
-_SHEBANG = re.compile(r"#![ \t]*(?:/usr/bin/env[ \t]+)?(?:\S*/)?([^\s/]+)")
+_PRAGMA = regex(r"#[ \t]*hadolint[ \t]+shell[ \t]*=[ \t]*(\S.*)")
+_NAME = regex(r"[A-Za-z_]\w*", re.ASCII)
+_SHEBANG = regex(r"#![ \t]*(?:/usr/bin/env[ \t]+)?(?:\S*/)?([^\s/]+)")
 _SHELLS = frozenset(("sh", "bash", "ksh", "dash", "ash"))
 _OTHER_SHELLS = ("pwsh", "powershell", "cmd")
 _DEFAULT_SHELL = "/bin/sh -c"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from posixpath import basename
 
+from iachygiene.lazy import regex
 from iachygiene.model import Broken, Location, SourceFile, Span
 from iachygiene.parse.project import VersionFact
 
@@ -25,10 +26,10 @@ _TOOLS = {
     "ruby": "ruby",
     "rust": "rust",
 }
-_VERSION = re.compile(r"(?:node-|ruby-)?v?([0-9]+(?:\.[0-9]+)*)")
-_GO = re.compile(r"^(?:go[ \t]+|toolchain[ \t]+go)([0-9]+(?:\.[0-9]+)*)", re.MULTILINE)
-_TOOL_LINE = re.compile(r"^([a-z]+)[ \t]+v?([0-9]+(?:\.[0-9]+)*)[ \t]*(?:#.*)?$", re.MULTILINE)
-_CHANNEL = re.compile(r"^[ \t]*channel[ \t]*=[ \t]*\"([0-9]+(?:\.[0-9]+)*)\"", re.MULTILINE)
+_VERSION = regex(r"(?:node-|ruby-)?v?([0-9]+(?:\.[0-9]+)*)")
+_GO = regex(r"^(?:go[ \t]+|toolchain[ \t]+go)([0-9]+(?:\.[0-9]+)*)", re.MULTILINE)
+_TOOL_LINE = regex(r"^([a-z]+)[ \t]+v?([0-9]+(?:\.[0-9]+)*)[ \t]*(?:#.*)?$", re.MULTILINE)
+_CHANNEL = regex(r"^[ \t]*channel[ \t]*=[ \t]*\"([0-9]+(?:\.[0-9]+)*)\"", re.MULTILINE)
 
 
 def declared(file: SourceFile) -> Iterator[VersionFact]:

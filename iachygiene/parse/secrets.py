@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from iachygiene.lazy import regex
+
 MAX_SECRETS = 50
 """Secrets told of one file."""
 
@@ -85,7 +87,7 @@ def _stands_alone(data: bytes, found: re.Match[bytes]) -> bool:
     return not before and not (end < len(data) and data[end] in _WORD)
 
 
-_PLACEHOLDER = re.compile(
+_PLACEHOLDER = regex(
     rb"example|x{5}|\*{3}|\.\.\.|changeme|dummy|redacted|placeholder|your[_-]|fake"
     rb"|0{8}|1{8}|a{8}|0123456789|1234567890|abcdefgh|deadbeef",
     re.IGNORECASE,
@@ -135,7 +137,7 @@ _OFTEN = frozenset(
     b"user username name me foo bar root admin guest test login usr my someone email"
     b" pass password passwd pwd secret pw token apikey key".split()
 )
-_LOCAL = re.compile(
+_LOCAL = regex(
     rb"(?:[^.]*|[0-9.]+|.*\.(?:local|localhost|internal|test|invalid|example|lan))"
     rb"|(?:.*\.)?(?:example|host|domain|server|site|test|foo|bar|mydomain|acme|company)\.[a-z]+",
     re.IGNORECASE,
@@ -162,50 +164,46 @@ _PEM = (
 )
 
 # A form to fill in has the names as well: what counts is a key, or the number of one.
-_ACCOUNT_KEY = re.compile(
+_ACCOUNT_KEY = regex(
     rb'"private_key_id"[\s:]{1,20}"[0-9A-Za-z]{16}'
     rb'|"private_key"[\s:]{1,20}"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----\\n[A-Za-z0-9+/]{20}'
 )
 
-_AWS = _Shape(
-    "AWS key id", re.compile(rb"A(?:KIA|SIA)[A-Z2-7]{16}"), lambda one: _has_digit(one[0])
-)
-_GITHUB = _Shape("GitHub token", re.compile(rb"gh[pousr]_[A-Za-z0-9]{36}"))
+_AWS = _Shape("AWS key id", regex(rb"A(?:KIA|SIA)[A-Z2-7]{16}"), lambda one: _has_digit(one[0]))
+_GITHUB = _Shape("GitHub token", regex(rb"gh[pousr]_[A-Za-z0-9]{36}"))
 _SHAPES: tuple[tuple[bytes, _Shape], ...] = (
-    (b"npm_", _Shape("npm token", re.compile(rb"npm_[A-Za-z0-9]{36}"), _mixed)),
+    (b"npm_", _Shape("npm token", regex(rb"npm_[A-Za-z0-9]{36}"), _mixed)),
     *((mark, _GITHUB) for mark in (b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_")),
     (
         b"github_pat_",
-        _Shape("GitHub token", re.compile(rb"github_pat_[A-Za-z0-9_]{82}")),
+        _Shape("GitHub token", regex(rb"github_pat_[A-Za-z0-9_]{82}")),
     ),
-    (b"glpat-", _Shape("GitLab token", re.compile(rb"glpat-[A-Za-z0-9_-]{20,60}"))),
+    (b"glpat-", _Shape("GitLab token", regex(rb"glpat-[A-Za-z0-9_-]{20,60}"))),
     (b"AKIA", _AWS),
     (b"ASIA", _AWS),
     (
         b"xox",
-        _Shape("Slack token", re.compile(rb"xox[abprs]-[0-9]{6,15}-[A-Za-z0-9-]{10,200}")),
+        _Shape("Slack token", regex(rb"xox[abprs]-[0-9]{6,15}-[A-Za-z0-9-]{10,200}")),
     ),
-    (b"hooks.slack.com", _Shape("Slack web hook", re.compile(_SLACK_HOOK))),
-    (b"sk_live_", _Shape("Stripe key", re.compile(rb"sk_live_[A-Za-z0-9]{20,120}"), _mixed)),
-    (b"rk_live_", _Shape("Stripe key", re.compile(rb"rk_live_[A-Za-z0-9]{20,120}"), _mixed)),
-    (b"AIza", _Shape("Google API key", re.compile(rb"AIza[A-Za-z0-9_-]{35}"), _mixed)),
-    (b"sk-ant-", _Shape("Anthropic key", re.compile(rb"sk-ant-[A-Za-z0-9_-]{30,150}"), _mixed)),
+    (b"hooks.slack.com", _Shape("Slack web hook", regex(_SLACK_HOOK))),
+    (b"sk_live_", _Shape("Stripe key", regex(rb"sk_live_[A-Za-z0-9]{20,120}"), _mixed)),
+    (b"rk_live_", _Shape("Stripe key", regex(rb"rk_live_[A-Za-z0-9]{20,120}"), _mixed)),
+    (b"AIza", _Shape("Google API key", regex(rb"AIza[A-Za-z0-9_-]{35}"), _mixed)),
+    (b"sk-ant-", _Shape("Anthropic key", regex(rb"sk-ant-[A-Za-z0-9_-]{30,150}"), _mixed)),
     (
         b"sk-",
-        _Shape("OpenAI key", re.compile(rb"sk-(?!ant-)(?:proj-)?[A-Za-z0-9_]{20,200}"), _mixed),
+        _Shape("OpenAI key", regex(rb"sk-(?!ant-)(?:proj-)?[A-Za-z0-9_]{20,200}"), _mixed),
     ),
     (
         b"SG.",
-        _Shape("SendGrid key", re.compile(rb"SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}"), _mixed),
+        _Shape("SendGrid key", regex(rb"SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}"), _mixed),
     ),
-    (b"SK", _Shape("Twilio key", re.compile(rb"SK[0-9a-f]{32}"), _near_twilio)),
+    (b"SK", _Shape("Twilio key", regex(rb"SK[0-9a-f]{32}"), _near_twilio)),
     (
         b"eyJ",
         _Shape(
             "JSON web token",
-            re.compile(
-                rb"eyJ[A-Za-z0-9_-]{10,1000}\.eyJ[A-Za-z0-9_-]{10,3000}\.[A-Za-z0-9_-]{20,}"
-            ),
+            regex(rb"eyJ[A-Za-z0-9_-]{10,1000}\.eyJ[A-Za-z0-9_-]{10,3000}\.[A-Za-z0-9_-]{20,}"),
             _is_jwt,
         ),
     ),
@@ -213,18 +211,18 @@ _SHAPES: tuple[tuple[bytes, _Shape], ...] = (
         b"://",
         _Shape(
             "password in a URL",
-            re.compile(
+            regex(
                 rb"://([A-Za-z0-9._%-]{2,60}):([A-Za-z0-9._~!*+=^%-]{8,100})@([A-Za-z0-9.-]{4,200})"
             ),
             _is_credential,
         ),
     ),
-    (b" PRIVATE KEY-----", _Shape(PRIVATE_KEY, re.compile(_PEM), _key_body, back=60)),
+    (b" PRIVATE KEY-----", _Shape(PRIVATE_KEY, regex(_PEM), _key_body, back=60)),
     (
         b'"service_account"',
         _Shape(
             "Google service account",
-            re.compile(rb'"service_account"[\s,]{1,200}(?:"[^"]{1,200}"[\s:,]{1,20}){1,8}'),
+            regex(rb'"service_account"[\s,]{1,200}(?:"[^"]{1,200}"[\s:,]{1,20}){1,8}'),
             lambda one: _ACCOUNT_KEY.search(one.string, one.start(), one.end() + 100) is not None,
         ),
     ),

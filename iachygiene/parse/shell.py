@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from itertools import pairwise
 
+from iachygiene.lazy import regex
 from iachygiene.parse.script import Assignment, Command, Nesting, Pipeline, Script, Text, Word
 
 MAX_NESTING = 50
@@ -36,36 +37,34 @@ class _Invalid(Exception):
     """The script cannot be completed."""
 
 
-_BLANK = re.compile(r"(?:[ \t\r]|\\\r?\n)*")
-_COMMENT = re.compile(r"#[^\n]*")
-_KEYWORD = re.compile(r"[a-z]+(?![^\s;&|<>()])|!(?=\s)")
-_LITERAL = re.compile(r"[^ \t\r\n;&|<>()'\"\\$`{?*+@!]+")
-_PLAIN_NAME = re.compile(r"[\w.:+-]+")
-_EXTENDED_GLOB = re.compile(r"[?*+@]\(")
-_QUOTED = re.compile(r'[^"\\$`]+')
-_ANSI = re.compile(r"\$'(?:[^'\\]|\\.)*'", re.DOTALL)
-_BACKTICKS = re.compile(r"`((?:[^`\\]|\\.)*)`", re.DOTALL)
-_IN_SUM = re.compile(r"[^()\"'\\$`]+")
-_TWO_OPERANDS = re.compile(r"\w[ \t]+\w")
-_UNFINISHED_SUM = re.compile(r"(?:[<>=*/%&|^,]|(?<!\+)\+|(?<!-)-)[ \t]{0,8}\Z")
-_IN_PARAMETER = re.compile(r"[^}\"'\\$`]+")
-_PARAMETER = re.compile(r"\$\{[A-Za-z_0-9]+\}")
-_ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)(?:\[[^\]\s]*\])?\+?=", re.ASCII)
-_REDIRECTION = re.compile(
+_BLANK = regex(r"(?:[ \t\r]|\\\r?\n)*")
+_COMMENT = regex(r"#[^\n]*")
+_KEYWORD = regex(r"[a-z]+(?![^\s;&|<>()])|!(?=\s)")
+_LITERAL = regex(r"[^ \t\r\n;&|<>()'\"\\$`{?*+@!]+")
+_PLAIN_NAME = regex(r"[\w.:+-]+")
+_EXTENDED_GLOB = regex(r"[?*+@]\(")
+_QUOTED = regex(r'[^"\\$`]+')
+_ANSI = regex(r"\$'(?:[^'\\]|\\.)*'", re.DOTALL)
+_BACKTICKS = regex(r"`((?:[^`\\]|\\.)*)`", re.DOTALL)
+_IN_SUM = regex(r"[^()\"'\\$`]+")
+_TWO_OPERANDS = regex(r"\w[ \t]+\w")
+_UNFINISHED_SUM = regex(r"(?:[<>=*/%&|^,]|(?<!\+)\+|(?<!-)-)[ \t]{0,8}\Z")
+_IN_PARAMETER = regex(r"[^}\"'\\$`]+")
+_PARAMETER = regex(r"\$\{[A-Za-z_0-9]+\}")
+_ASSIGNMENT = regex(r"([A-Za-z_]\w*)(?:\[[^\]\s]*\])?\+?=", re.ASCII)
+_REDIRECTION = regex(
     r"(?:\d+|\{[A-Za-z_]\w*\})?(?:&>>|&>|<<<|<<-|<<|<&|<>|>>|>&|>\||<(?!\()|>(?!\())", re.ASCII
 )
-_VARIABLE = re.compile(r"[A-Za-z_]\w*|[0-9@*#?$!_-]", re.ASCII)
-_PARENTHESES = re.compile(r"[ \t\r]*\([ \t\r]*\)")
-_FUNCTION_NAME = re.compile(r"[^\s;&|<>()'\"\\$`{}]+(?:[ \t\r]*\([ \t\r]*\))?")
-_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
-_OPERATOR = re.compile(r"\\?(?:==|!=|<=|>=|=~|[><=])|-(?!(?:a|o)(?![A-Za-z]))[A-Za-z]+")
-_UNARY = re.compile(r"-[A-Za-z]+")
-_JUNCTION = re.compile(r"\|\||&&|-[ao](?=[\s\\])")
-_BRACE_STEP = re.compile(
-    r"[^\s{},;&|<>()'\"\\$`.]+|[{},]|\.\.?|\\.|\$(?!\()|\"[^\"\\$`]*\"|'[^']*'"
-)
-_HEREDOC_WORD = re.compile(r"(?:[^\s;&|<>()'\"\\]|'[^'\n]*'|\"[^\"\n]*\"|\\.)+")
-_QUOTES = re.compile(r"['\"\\]")
+_VARIABLE = regex(r"[A-Za-z_]\w*|[0-9@*#?$!_-]", re.ASCII)
+_PARENTHESES = regex(r"[ \t\r]*\([ \t\r]*\)")
+_FUNCTION_NAME = regex(r"[^\s;&|<>()'\"\\$`{}]+(?:[ \t\r]*\([ \t\r]*\))?")
+_NAME = regex(r"[A-Za-z_]\w*", re.ASCII)
+_OPERATOR = regex(r"\\?(?:==|!=|<=|>=|=~|[><=])|-(?!(?:a|o)(?![A-Za-z]))[A-Za-z]+")
+_UNARY = regex(r"-[A-Za-z]+")
+_JUNCTION = regex(r"\|\||&&|-[ao](?=[\s\\])")
+_BRACE_STEP = regex(r"[^\s{},;&|<>()'\"\\$`.]+|[{},]|\.\.?|\\.|\$(?!\()|\"[^\"\\$`]*\"|'[^']*'")
+_HEREDOC_WORD = regex(r"(?:[^\s;&|<>()'\"\\]|'[^'\n]*'|\"[^\"\n]*\"|\\.)+")
+_QUOTES = regex(r"['\"\\]")
 
 _WORD_ENDS = frozenset(" \t\r\n;&|<>()")
 _CLOSERS = frozenset(("then", "do", "done", "fi", "esac", "elif", "else"))

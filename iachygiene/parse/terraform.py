@@ -6,13 +6,13 @@ https://developer.hashicorp.com/terraform/language/files
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from iachygiene.lazy import regex
 from iachygiene.model import Broken, Comment, Job, Location, SourceFile, Span, Trouble
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _NATIVE = (".tf", ".tofu")
 _JSON = (".tf.json", ".tofu.json")
 MARKERS = (*(b"iachygiene", b"tflint-ignore", b"trivy:ignore", b"tfsec:ignore", b"checkov:skip"),)
 """What stands in a file with a comment that sets findings aside, ours or a peer's."""
-_VISIBLE = re.compile(r"\S")
+_VISIBLE = regex(r"\S")
 _MAX_STEPS = 20
 """References to follow from one value to the next."""
 _MAX_TEXT = 65_536

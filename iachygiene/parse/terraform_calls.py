@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from iachygiene.hcl import UNKNOWN, Reference, Tuple, literal
+from iachygiene.lazy import regex
 from iachygiene.model import Broken, Job, Location, SourceFile
 from iachygiene.parse.terraform import (
     Block,
@@ -27,7 +28,7 @@ from iachygiene.trace import Trace
 if TYPE_CHECKING:
     from iachygiene.files import Tree
 
-_TELLING = re.compile(rb"^[ \t]*(?:variable|output|terraform|provider)\b", re.MULTILINE)
+_TELLING = regex(rb"^[ \t]*(?:variable|output|terraform|provider)\b", re.MULTILINE)
 _MOST_SEEN = 500
 """Modules whose contents are kept, as several others may call them."""
 

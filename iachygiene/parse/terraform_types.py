@@ -5,17 +5,17 @@ https://developer.hashicorp.com/terraform/language/expressions/type-constraints
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from iachygiene import hcl
+from iachygiene.lazy import regex
 
 PRIMITIVES = frozenset(("string", "number", "bool", "any"))
 COLLECTIONS = frozenset(("list", "set", "map"))
 
-_NUMBER = re.compile(r"[+-]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eEpP][+-]?[0-9]+)?")
+_NUMBER = regex(r"[+-]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eEpP][+-]?[0-9]+)?")
 _BOOLEANS = frozenset(("true", "false", "1", "0"))
 
 

@@ -6,19 +6,19 @@ is checked again.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import NamedTuple, TypeAlias
 
+from iachygiene.lazy import regex
 from iachygiene.model import Span
 
 Path: TypeAlias = tuple[str | int, ...]
 
-_BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-_BARE_VALUE = re.compile(r"[^,\]}#\n\r]*")
-_STRING_PART = {'"': re.compile(r'[^"\\\n]*'), "'": re.compile(r"[^'\n]*")}
+_BLANK = regex(r"(?:[ \t\r\n]|#[^\n]*)*")
+_BARE_KEY = regex(r"[A-Za-z0-9_-]+")
+_BARE_VALUE = regex(r"[^,\]}#\n\r]*")
+_STRING_PART = {'"': regex(r'[^"\\\n]*'), "'": regex(r"[^'\n]*")}
 
 
 class Place(NamedTuple):

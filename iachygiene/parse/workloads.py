@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from iachygiene.distance import within
 from iachygiene.endpoints import Endpoint, endpoints
+from iachygiene.lazy import regex
 from iachygiene.parse import yaml
 from iachygiene.parse.kubernetes import (
     CARRIERS,
@@ -214,7 +215,7 @@ def _is_elsewhere(one: Endpoint) -> bool:
 
 CLUSTERS_OWN = "kube-system"
 """The namespace of which most comes with the cluster and not from manifests."""
-_CASES = re.compile(r"(?:^|/)(?:testdata|test-fixtures|fixtures?|tests?|e2e|snippets|docs?)/")
+_CASES = regex(r"(?:^|/)(?:testdata|test-fixtures|fixtures?|tests?|e2e|snippets|docs?)/")
 
 
 def together(one: Object, other: Object) -> bool:

@@ -7,13 +7,13 @@ they mean to Kubernetes, which reads a dialect of YAML 1.1 (https://yaml.org/spe
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from math import isinf
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from iachygiene.lazy import regex
 from iachygiene.model import Broken, Comment, Location, SourceFile, Span, Trouble
 
 MAX_DEPTH = 200
@@ -319,10 +319,10 @@ _TRUE = frozenset(("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", 
 _FALSE = frozenset(("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"))
 BOOLEANS = _TRUE | _FALSE
 """The texts of plain scalars that are true or false."""
-_PROPERTIES = re.compile(r"(?:(?:&[A-Za-z0-9_-]+|!\S*)(?:[\s\ufeff]|#[^\n]*\n)*)+")
-_INTEGER = re.compile(r"[-+]?(?:0[bB][01]+|0[oO][0-7]+|0[xX][0-9a-fA-F]+|[0-9]+)")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
-_INFINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
+_PROPERTIES = regex(r"(?:(?:&[A-Za-z0-9_-]+|!\S*)(?:[\s\ufeff]|#[^\n]*\n)*)+")
+_INTEGER = regex(r"[-+]?(?:0[bB][01]+|0[oO][0-7]+|0[xX][0-9a-fA-F]+|[0-9]+)")
+_FLOAT = regex(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_INFINITE = regex(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 
 
 def resolve(text: str) -> ScalarValue:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from iachygiene.lazy import regex
 from iachygiene.report.mask import masked
 
 MAX_MESSAGE = 1000
@@ -16,11 +17,11 @@ MAX_SNIPPET = 400
 """Code points of a snippet in JSON and SARIF."""
 
 # Printable and yet not seen: fillers, the Braille blank, selectors that can carry data.
-_INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\U000e0100-\U000e01ef]")
+_INVISIBLE = regex("[\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\U000e0100-\U000e01ef]")
 _NAMED = {"\n": r"\n", "\r": r"\r", "\t": " "}
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_MARKDOWN = re.compile(r"[^A-Za-z0-9 ,;/%=?.-]|(?<=[wW]{3})\.")
-_BRACKETS = re.compile(r"[\[\]\\]")
+_SURROGATE = regex("[\ud800-\udfff]")
+_MARKDOWN = regex(r"[^A-Za-z0-9 ,;/%=?.-]|(?<=[wW]{3})\.")
+_BRACKETS = regex(r"[\[\]\\]")
 
 
 def clean(text: str, *, ascii_only: bool = False) -> str:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 
-_LONG_WORD = re.compile(r"[A-Za-z0-9_/+=.-]{16}")
-_TOKEN = re.compile(
+from iachygiene.lazy import regex
+
+_LONG_WORD = regex(r"[A-Za-z0-9_/+=.-]{16}")
+_TOKEN = regex(
     r"(?<![A-Za-z0-9])(?:"
     r"A(?:KIA|SIA)[A-Z0-9]{16}"
     r"|AIza[A-Za-z0-9_-]{35}"
@@ -29,8 +31,8 @@ _TOKEN = re.compile(
     r"|eyJ[A-Za-z0-9_-]{8,4000}\.[A-Za-z0-9_-]{4,4000}\.[A-Za-z0-9_-]{0,4000}"
     r")"
 )
-_USER_INFO = re.compile(r"(://[^\s/@:'\"]{0,200}:)([^\s/@'\"$<{]{1,200})(?=@)")
-_PRIVATE_KEY = re.compile(r"(-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----)\s?[A-Za-z0-9+/=\\][^\"']*")
+_USER_INFO = regex(r"(://[^\s/@:'\"]{0,200}:)([^\s/@'\"$<{]{1,200})(?=@)")
+_PRIVATE_KEY = regex(r"(-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----)\s?[A-Za-z0-9+/=\\][^\"']*")
 
 
 def masked(text: str) -> str:

@@ -7,12 +7,12 @@ https://docs.github.com/en/code-security/code-scanning/integrating-with-code-sca
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from iachygiene import HOME, __version__
 from iachygiene.fingerprint import fingerprints
+from iachygiene.lazy import regex
 from iachygiene.model import Finding, Fix, Location, Muted, Result, Severity, SourceFile
 from iachygiene.report.escape import MAX_MESSAGE, MAX_SNIPPET, clean, plain, sarif_message, uri
 from iachygiene.report.findings import (
@@ -37,7 +37,7 @@ MAX_RESULTS = 5000
 MAX_RELATED = 100
 MAX_COMPRESSED = 9_500_000
 """Bytes of a report after compression."""
-_REMOTE = re.compile(
+_REMOTE = regex(
     r"(?:https://(?:[^@/\s]+@)?|ssh://git@|git@)"
     r"(?P<host>(?i:github\.com|gitlab\.com|bitbucket\.org|codeberg\.org))[:/]"
     r"(?P<path>[A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)+)/?"

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
+from iachygiene.lazy import regex
 from iachygiene.model import Location
 from iachygiene.parse import yaml
 from iachygiene.parse.kubernetes import is_unknown, quantity, stands_in
@@ -42,8 +43,8 @@ MAX_TEXT = 512
 MAX_REPEATS = 2
 """Unbounded repetitions in a pattern: what they cost in time multiplies."""
 
-_UNBOUNDED = re.compile(r"[*+]|\{[0-9]*,\}")
-_REPEATED_GROUP = re.compile(r"\)(?:[*+]|\{[0-9]*,)")
+_UNBOUNDED = regex(r"[*+]|\{[0-9]*,\}")
+_REPEATED_GROUP = regex(r"\)(?:[*+]|\{[0-9]*,)")
 
 
 class Violation(NamedTuple):

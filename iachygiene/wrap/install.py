@@ -9,12 +9,12 @@ https://developer.hashicorp.com/terraform/cli/config/config-file#provider-plugin
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from threading import Lock
 
+from iachygiene.lazy import regex
 from iachygiene.tools import TERRAFORM, Program, first_line
 from iachygiene.wrap.shadow import LOCK_FILE
 
@@ -22,7 +22,7 @@ TIMEOUT = 600.0
 """Seconds for one `init`."""
 
 _CODES = frozenset((0, 1))
-_ERROR = re.compile(r"[ │|]*Error: (.*)")
+_ERROR = regex(r"[ │|]*Error: (.*)")
 _PASSED_ON = frozenset(
     (
         *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),

@@ -7,11 +7,11 @@ directory, and modules are validated in place with their data directory elsewher
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 from iachygiene.interrupt import wait_for
+from iachygiene.lazy import regex
 from iachygiene.model import (
     Broken,
     Job,
@@ -47,8 +47,8 @@ BATCH = 4 * 1024 * 1024
 
 _FORMAT_CODES = frozenset((0, 2))
 _CANARY = ("canary.tf", b"a=1\n", b"a = 1\n")
-_PLACE = re.compile(r"[ │|]*on (?:.*/)?(f[0-9]{6}\.tf) line ([0-9]{1,9})")
-_SUMMARY = re.compile(r"[ │|]*Error: (.*)")
+_PLACE = regex(r"[ │|]*on (?:.*/)?(f[0-9]{6}\.tf) line ([0-9]{1,9})")
+_SUMMARY = regex(r"[ │|]*Error: (.*)")
 # From the worst: what a status of many runs says.
 _ORDER = ("crashed", "timed-out", "garbage", "too-old", "missing", "findings", "ok")
 

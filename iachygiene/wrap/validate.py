@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from iachygiene.lazy import regex
 from iachygiene.model import Broken, Job, Location, SourceFile, Span, ToolStatus, Unchecked
 from iachygiene.parse.terraform import (
     Diagnostic,
@@ -47,16 +48,16 @@ MAX_DEPTH = 50
 
 _CODES = frozenset((0, 1))
 _NATIVE = (".tf", ".tofu")
-_PROVIDED = re.compile(
+_PROVIDED = regex(
     rb"""^[ \t]*(?:(?:resource|data|ephemeral)[ \t]+"?(?!terraform_)[A-Za-z]"""
     rb"""|provider[ \t]+"?(?!terraform\b)[A-Za-z]|required_providers\b)""",
     re.MULTILINE,
 )
-_REMOTE = re.compile(
+_REMOTE = regex(
     rb"""^[ \t]*source[ \t]*=[ \t]*"(?!\.\.?/|terraform\.io/builtin/)[^"$%\n]""", re.MULTILINE
 )
-_READS = re.compile(rb"\b(?:file|templatefile|fileset)\w*[ \t]*\(")
-_SOURCE = re.compile(rb'^[ \t]*source[ \t]*=[ \t]*"(\.\.?/[^"$%\n]*)"', re.MULTILINE)
+_READS = regex(rb"\b(?:file|templatefile|fileset)\w*[ \t]*\(")
+_SOURCE = regex(rb'^[ \t]*source[ \t]*=[ \t]*"(\.\.?/[^"$%\n]*)"', re.MULTILINE)
 _NOT_INSTALLED = frozenset(
     (
         "Module not installed",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from iachygiene.lazy import regex
 from iachygiene.model import Findings, Location, Severity, at
 from iachygiene.parse.compose import ComposeFile, Service
 from iachygiene.parse.compose_variables import expand, is_unknown
@@ -103,8 +103,8 @@ def _why_watched(service: Service, conditions: set[str]) -> str:
     return "it publishes ports" if service.node.sequence("ports") else ""
 
 
-_DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:ns|us|µs|ms|s|m|h))+")
-_NOTHING = re.compile(r"(?:0++(?:\.0++)?(?:ns|us|µs|ms|s|m|h)?)++")
+_DURATION = regex(r"(?:[0-9]+(?:\.[0-9]+)?(?:ns|us|µs|ms|s|m|h))+")
+_NOTHING = regex(r"(?:0++(?:\.0++)?(?:ns|us|µs|ms|s|m|h)?)++")
 _STARTS = ("CMD", "CMD-SHELL", "NONE")
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
+from iachygiene.lazy import regex
 from iachygiene.model import Findings, Severity, at
 from iachygiene.parse.compose import ComposeFile
 from iachygiene.parse.compose_variables import expand, is_unknown
@@ -66,8 +65,8 @@ def compose_duplicate_container_name(compose: ComposeFile) -> Findings:
             yield at(node.location, message, object=service.object, aliases=())
 
 
-_SERVICE = re.compile(r"[a-zA-Z0-9._-]+")
-_CONTAINER = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+_SERVICE = regex(r"[a-zA-Z0-9._-]+")
+_CONTAINER = regex(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 
 
 @rule(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator
 
+from iachygiene.lazy import regex
 from iachygiene.model import Edit, Findings, Fix, Location, Severity, at
 from iachygiene.parse.compose import ComposeFile, Service
 from iachygiene.parse.compose_ports import Port
@@ -207,7 +207,7 @@ def _never_together(one: Service, other: Service) -> bool:
     return bool(one.profiles and other.profiles) and one.profiles.isdisjoint(other.profiles)
 
 
-_BASE_60 = re.compile(r"[1-9][0-9]*(?::[0-5]?[0-9])+")
+_BASE_60 = regex(r"[1-9][0-9]*(?::[0-5]?[0-9])+")
 
 
 @rule(
@@ -300,7 +300,7 @@ def compose_privileged_host_port(compose: ComposeFile) -> Findings:
             yield at(port.location, f"port {low[0]} is below 1024", object=service.object)
 
 
-_BY_SSH = re.compile(r"git|gogs|forgejo|sftp|ssh|bastion|backup")
+_BY_SSH = regex(r"git|gogs|forgejo|sftp|ssh|bastion|backup")
 """Images that serve over SSH what they are there for."""
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from posixpath import normpath
 
+from iachygiene.lazy import regex
 from iachygiene.model import Findings, Severity, at
 from iachygiene.parse.compose import ComposeFile, Service
 from iachygiene.parse.compose_variables import expand
@@ -48,8 +48,8 @@ def compose_privileged(compose: ComposeFile) -> Findings:
         yield at(flag.location, "the service is privileged", object=service.object)
 
 
-_SOCKET = re.compile(r"(?:^|/)(?:docker|containerd|podman|crio|cri-dockerd)\.sock$")
-_PROXY = re.compile(r"(?:socket|docker)[-_]?proxy")
+_SOCKET = regex(r"(?:^|/)(?:docker|containerd|podman|crio|cri-dockerd)\.sock$")
+_PROXY = regex(r"(?:socket|docker)[-_]?proxy")
 
 
 @rule(

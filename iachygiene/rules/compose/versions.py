@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
+from iachygiene.lazy import regex
 from iachygiene.model import Edit, Findings, Fix, Severity, Span, at
 from iachygiene.parse.compose import ComposeFile
 from iachygiene.parse.yaml import Scalar
 from iachygiene.rule import rule
 
-_BLANK_LINES = re.compile(r"(?:[ \t]*\r?\n)*")
+_BLANK_LINES = regex(r"(?:[ \t]*\r?\n)*")
 
 
 @rule("CO701", ComposeFile, Severity.WARNING, aliases=("dclint:no-version-field",))

@@ -6,14 +6,15 @@ import re
 from collections.abc import Iterator, Mapping
 
 from iachygiene.image import parse_image
+from iachygiene.lazy import regex
 from iachygiene.model import Findings, Location, Severity, at
 from iachygiene.parse.dockerfile import Dockerfile, Instruction, Pair, Run, Stage, Variables
 from iachygiene.rule import rule
 from iachygiene.rules.dockerfile.installs import dependency_step
 from iachygiene.rules.dockerfile.known_images import official_name
 
-_REFERENCE = re.compile(r"(?<![\\$])\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(:?[-+?#%/])?)", re.ASCII)
-_QUOTED = re.compile(r"'[^']*'|\\.", re.DOTALL)
+_REFERENCE = regex(r"(?<![\\$])\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(:?[-+?#%/])?)", re.ASCII)
+_QUOTED = regex(r"'[^']*'|\\.", re.DOTALL)
 _PLATFORM = frozenset(
     f"{side}{part}"
     for side in ("TARGET", "BUILD")
@@ -27,7 +28,7 @@ _PREDEFINED = frozenset(
         *("UID", "EUID", "LC_ALL", "TERM", "TMPDIR"),
     )
 )
-_CHANGING = re.compile(
+_CHANGING = regex(
     r"(?:^|_)(?:COMMIT|SHA|REVISION|BUILD_DATE|BUILD_TIME|BUILD_NUMBER|BUILD_ID|VCS_REF|GIT_REF)"
     r"(?:_|$)"
 )

@@ -7,19 +7,20 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 from iachygiene.image import ImageRef, parse_image, pin_problem
+from iachygiene.lazy import regex
 from iachygiene.model import Findings, Location, Severity, at
 from iachygiene.parse.dockerfile import Copy, Dockerfile, Flag, Run
 from iachygiene.rule import rule
 from iachygiene.rules.dockerfile.known_images import family
 
-_CODENAME = re.compile(
+_CODENAME = regex(
     r"(?:^|-)(?:trixie|bookworm|bullseye|buster|stretch|jessie|wheezy|noble|jammy|focal|bionic"
     r"|xenial|trusty|precise|oracular|plucky|questing)(?![a-z])"
 )
 _RELEASED = frozenset(("debian", "ubuntu", "buildpack-deps"))
 _BY_MAJOR = frozenset(("node", "python", "golang", "openjdk", "ruby", "php", "dotnet"))
-_VERSION = re.compile(r"v?(\d+(?:\.\d+)*)(u\d+|b\d+)?(?![.\d])")
-_NUMBER = re.compile(r"\d+", re.ASCII)
+_VERSION = regex(r"v?(\d+(?:\.\d+)*)(u\d+|b\d+)?(?![.\d])")
+_NUMBER = regex(r"\d+", re.ASCII)
 
 
 @rule("DF5201", Dockerfile, Severity.INFO)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from iachygiene.image import parse_image, pin_problem
+from iachygiene.lazy import regex
 from iachygiene.model import Findings, Location, Severity, at
 from iachygiene.parse.dockerfile import Dockerfile, Instruction
 from iachygiene.rule import rule
@@ -27,7 +28,7 @@ _FEATURES = {
 }
 """Since when the stable format knows a flag; 999 stands for the experimental one (-labs)."""
 _HEREDOC = (1, 4)
-_VERSION = re.compile(r"(\d+)(?:\.(\d+))?")
+_VERSION = regex(r"(\d+)(?:\.(\d+))?")
 
 
 @rule("DF5901", Dockerfile, Severity.INFO, default="off")

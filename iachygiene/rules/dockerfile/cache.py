@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
+from iachygiene.lazy import regex
 from iachygiene.model import Edit, Findings, Fix, Severity, at
 from iachygiene.parse.dockerfile import Command, Copy, Dockerfile, Run, Stage, Word
 from iachygiene.parse.dockerignore import BuildContext, clean
@@ -17,12 +18,12 @@ from iachygiene.rules.dockerfile.installs import Step, dependency_step, is_npm_i
 _SOURCES = (".py", ".js", ".ts", ".go", ".rs", ".java", ".rb", ".php", ".cs", ".c", ".cpp")
 _LOCKFILES = ("package-lock.json", "npm-shrinkwrap.json")
 _LOCAL = {
-    "npm": re.compile(r'"(?:file|workspace|link|portal):|"workspaces"\s*:'),
-    "pip": re.compile(r"^\s*(?:-e\s*|--editable[= ])?(?:\.|file:)", re.MULTILINE),
-    "go": re.compile(r"=>\s*\.{1,2}/"),
-    "poetry": re.compile(r"\bpath\s*="),
-    "uv": re.compile(r"\b(?:path|workspace|members)\s*="),
-    "cargo": re.compile(r"^\[workspace\]|\bpath\s*=", re.MULTILINE),
+    "npm": regex(r'"(?:file|workspace|link|portal):|"workspaces"\s*:'),
+    "pip": regex(r"^\s*(?:-e\s*|--editable[= ])?(?:\.|file:)", re.MULTILINE),
+    "go": regex(r"=>\s*\.{1,2}/"),
+    "poetry": regex(r"\bpath\s*="),
+    "uv": regex(r"\b(?:path|workspace|members)\s*="),
+    "cargo": regex(r"^\[workspace\]|\bpath\s*=", re.MULTILINE),
 }
 _CI_KNOWS = frozenset(
     (

@@ -6,11 +6,12 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 
+from iachygiene.lazy import regex
 from iachygiene.model import Edit, Findings, Fix, Location, Severity, Span, at
 from iachygiene.parse.dockerfile import Dockerfile, Instruction
 from iachygiene.rule import rule
 
-_KEYWORD = re.compile(
+_KEYWORD = regex(
     r"(?:FROM|RUN|CMD|LABEL|EXPOSE|ENV|ADD|COPY|ENTRYPOINT|VOLUME|USER|WORKDIR|ARG|ONBUILD"
     r"|STOPSIGNAL|HEALTHCHECK|SHELL)[ \t]+(?=[^\s=])"
 )

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from iachygiene.lazy import regex
 from iachygiene.model import Edit, Findings, Fix, Severity, Span, at
 from iachygiene.parse.dockerfile import Command, Copy, Dockerfile, Instruction, Run, Word
 from iachygiene.rule import rule
 
-_ABSOLUTE = re.compile(r"[/$]|[A-Za-z]:")
+_ABSOLUTE = regex(r"[/$]|[A-Za-z]:")
 _ARCHIVES = (
     *(".tar", ".Z", ".bz2", ".gz", ".lz", ".lzma", ".tZ", ".tb2", ".tbz", ".tbz2", ".tgz"),
     *(".tlz", ".tpz", ".txz", ".xz"),
@@ -20,7 +21,7 @@ _EXTRACTORS = (
 _FLAGS_OF_BOTH = frozenset(("chown", "chmod", "link", "exclude"))
 # Docker may unpack or fetch what any of these stands in; only of other sources is it known
 # that COPY does the same.
-_UNSURE = re.compile(r"[$*?\[\\]|://|git@|\.(?:zip|zst|tar|jar|7z|rar|img)", re.IGNORECASE)
+_UNSURE = regex(r"[$*?\[\\]|://|git@|\.(?:zip|zst|tar|jar|7z|rar|img)", re.IGNORECASE)
 
 
 def _copies(instructions: list[Instruction], keyword: str = "COPY") -> Iterator[Copy]:

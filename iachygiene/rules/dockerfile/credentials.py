@@ -7,6 +7,7 @@ import posixpath
 import re
 from collections import Counter
 
+from iachygiene.lazy import regex
 from iachygiene.model import SourceFile
 from iachygiene.parse.dockerignore import BuildContext
 from iachygiene.report.mask import token_in
@@ -21,16 +22,16 @@ _NAMES = frozenset(
 )
 _PATHS = (".docker/config.json", ".aws/credentials", ".kube/config")
 _ENDINGS = (".key", ".p12", ".pfx", ".jks", ".keystore", ".tfstate", ".tfvars")
-_SERVICE_ACCOUNT = re.compile(r"service[-_]account[\w.-]*\.json")
-_NPM_LITERAL = re.compile(r"(?:_authToken|_password|_auth)\s*+=(?!\s*+[\"']?\$)\s*+\S")
-_PLACEHOLDER = re.compile(
+_SERVICE_ACCOUNT = regex(r"service[-_]account[\w.-]*\.json")
+_NPM_LITERAL = regex(r"(?:_authToken|_password|_auth)\s*+=(?!\s*+[\"']?\$)\s*+\S")
+_PLACEHOLDER = regex(
     r"(?:change[_-]?(?:me|it|this)|x{3,}|your[_-].*|<.*>|\$.*|\{\{.*|%.*%|.*example.*"
     r"|.*placeholder.*|todo|dummy.*|fake.*|none|null|undefined|test.*|default|sample.*"
     r"|replace.*|insert.*|to[_-]?be.*|not[_-]?a.*|.*\.\.\..*|(.)\1*)",
     re.IGNORECASE,
 )
 _WORDS = frozenset(("password", "secret", "token", "passw0rd", "p@ssw0rd", "supersecret", "admin"))
-_SETTING = re.compile(r"^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*[\"']?([^\s\"'#]*)", re.MULTILINE)
+_SETTING = regex(r"^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*[\"']?([^\s\"'#]*)", re.MULTILINE)
 _SECRET = frozenset(
     (
         *("apikey", "auth", "credential", "credentials", "key", "password", "pword", "passwd"),
@@ -43,15 +44,15 @@ _HARMLESS = frozenset(
         *("expiry", "ttl", "enabled", "algorithm"),
     )
 )
-_CERTIFICATE = re.compile(r"^ca|cert|chain|bundle|root|pub")
+_CERTIFICATE = regex(r"^ca|cert|chain|bundle|root|pub")
 _FOR_TESTS = frozenset(
     ("test", "tests", "testdata", "fixtures", "fixture", "examples", "example", "mocks", "e2e")
 )
-_YAML_SECRET = re.compile(
+_YAML_SECRET = regex(
     r"^\s*[\w.-]*(?:password|secret|token|api_?key)[\w.-]*\s*:\s*[\"']?([^\s\"'#{]{8,})",
     re.MULTILINE | re.IGNORECASE,
 )
-_PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----")
+_PRIVATE_KEY = regex(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----")
 
 
 def is_credentials_file(path: str) -> bool:

@@ -11,6 +11,7 @@ import re
 from typing import NamedTuple
 
 from iachygiene.image import ImageRef
+from iachygiene.lazy import regex
 from iachygiene.rules.dockerfile.known_images import official_name
 
 
@@ -46,18 +47,16 @@ _DEBIAN = frozenset(
     )
 )
 _ALPINE = frozenset(("alpine", "composer", "docker", "traefik", "eclipse-mosquitto"))
-_CODENAMES = re.compile(
+_CODENAMES = regex(
     r"(?:^|[-_])(?:trixie|bookworm|bullseye|buster|stretch|jessie|noble|jammy|focal|bionic|xenial)"
     r"(?![a-z])"
 )
-_UBI = re.compile(
-    r"(?:registry\.(?:access\.redhat\.com|redhat\.io)/|redhat/)(ubi\d+)(?:/(.+)|-(.+))?"
-)
-_OTHERS_IN_TAGS = re.compile(
+_UBI = regex(r"(?:registry\.(?:access\.redhat\.com|redhat\.io)/|redhat/)(ubi\d+)(?:/(.+)|-(.+))?")
+_OTHERS_IN_TAGS = regex(
     r"windows|nanoserver|servercore|corretto|oracle|graal|centos|fedora|ubi|ibm|mariner|azurelinux"
     r"|al20|chiseled|distroless|amzn|amazonlinux|ltsc"
 )
-_LEADING = re.compile(r"\d+")
+_LEADING = regex(r"\d+")
 
 
 def distribution(image: ImageRef) -> Distribution | None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from ipaddress import ip_address
 
+from iachygiene.lazy import regex
 from iachygiene.model import Findings, Severity, at
 from iachygiene.parse.dockerfile import Command, Copy, Dockerfile, Ran, Run, Word
 from iachygiene.rule import rule
@@ -18,20 +18,20 @@ _VERIFIERS = frozenset(
     )
 )
 _SHELLS = frozenset(("sh", "bash", "zsh", "ash", "dash", "ksh", "/bin/sh", "/bin/bash"))
-_LANGUAGES = re.compile(r"(?:python|perl|node|ruby|php)[0-9.]*")
+_LANGUAGES = regex(r"(?:python|perl|node|ruby|php)[0-9.]*")
 _SCRIPT = frozenset(("c", "e", "m", "E", "n", "p", "eval", "r", "ne", "pe"))
-_SUBSTITUTED = re.compile(
+_SUBSTITUTED = regex(
     r"(?:\b(?:ba|z|a|da|k)?sh[ \t]+(?:-\w+[ \t]+){0,4}-\w*c[ \t]+[\"']?\$\([ \t]*"
     r"|\b(?:(?:ba|z)?sh|source)[ \t]+(?:-\w+[ \t]+){0,4}<\([ \t]*"
     r"|\beval[ \t]+[\"']?\$\([ \t]*)(curl|wget)\b"
 )
-_ARCHIVE = re.compile(
+_ARCHIVE = regex(
     r"https?://\S+?\.(?:tar(?:\.\w+)?|tgz|tbz2?|txz|zip|deb|rpm|apk|jar|whl|gem|run|bin|exe|AppImage)"
     r"(?:\?\S*)?$"
 )
-_HOST = re.compile(r"http://(?:[^/@\s]*@)?(\[[0-9a-fA-F:]+\]|[^/:\s?#]+)")
+_HOST = regex(r"http://(?:[^/@\s]*@)?(\[[0-9a-fA-F:]+\]|[^/:\s?#]+)")
 _LOCAL = (".local", ".localhost", ".internal", ".lan", ".test", ".invalid", ".example", ".svc")
-_GIT = re.compile(
+_GIT = regex(
     r"(?:git@|git://|ssh://)|https?://(?:github|gitlab|bitbucket)\.\S+\.git|\S+\.git(?:#|$)"
 )
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 
+from iachygiene.lazy import regex
 from iachygiene.model import Edit, Findings, Fix, Severity, at
 from iachygiene.parse.dockerfile import Command, Dockerfile, Instruction, Run, Stage
 from iachygiene.rule import rule
 
-_ROOT = re.compile(r"\+?0+|root")
-_NUMBER = re.compile(r"\+?\d+", re.ASCII)
-_DROPPING = re.compile(r"\b(?:gosu|su-exec|setpriv|runuser|s6-setuidgid|chpst|fixuid)\b")
+_ROOT = regex(r"\+?0+|root")
+_NUMBER = regex(r"\+?\d+", re.ASCII)
+_DROPPING = regex(r"\b(?:gosu|su-exec|setpriv|runuser|s6-setuidgid|chpst|fixuid)\b")
 _MANAGERS = frozenset(("apt-get", "apt", "apk", "yum", "dnf", "microdnf", "zypper", "dpkg"))
 _ADMINISTRATION = frozenset(
     ("useradd", "groupadd", "usermod", "update-ca-certificates", "ldconfig")

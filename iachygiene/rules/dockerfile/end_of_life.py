@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 
 from iachygiene.image import ImageRef
+from iachygiene.lazy import regex
 from iachygiene.model import Findings, Severity, at
 from iachygiene.parse.dockerfile import Dockerfile
 from iachygiene.rule import rule
@@ -216,9 +216,9 @@ _LANGUAGES = frozenset(
     ("rust", "nginx", "postgres", "redis", "httpd", "gcc", "perl", "maven", "eclipse-temurin")
 )
 _DEBIAN = frozenset(("wheezy", "jessie", "stretch", "buster", "bullseye"))
-_RELEASE = re.compile(r"(?:^|-)(" + "|".join(_NAMES) + r")(?![a-z])")
-_ALPINE = re.compile(r"-alpine(\d+\.\d+)")
-_VERSION = re.compile(r"(?:centos|stream|v)?(\d+)(?:\.(\d+))?")
+_RELEASE = regex(r"(?:^|-)(" + "|".join(_NAMES) + r")(?![a-z])")
+_ALPINE = regex(r"-alpine(\d+\.\d+)")
+_VERSION = regex(r"(?:centos|stream|v)?(\d+)(?:\.(\d+))?")
 
 
 @rule("DF5204", Dockerfile, Severity.WARNING)

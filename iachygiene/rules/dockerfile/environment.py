@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import posixpath
-import re
 
+from iachygiene.lazy import regex
 from iachygiene.model import Edit, Findings, Fix, Severity, at
 from iachygiene.parse.dockerfile import Dockerfile, Instruction, Stage, Variables, Word
 from iachygiene.rule import rule
@@ -12,8 +12,8 @@ from iachygiene.rules.dockerfile.known_images import family
 
 _SHELLS = frozenset(("sh", "bash", "ash", "dash", "zsh", "ksh", "busybox", "cmd", "pwsh"))
 _SCRIPT_FLAGS = frozenset(("-c", "-e", "-E", "--eval", "-r", "-lc", "-ec", "/c", "/C"))
-_VARIABLE = re.compile(r"(?<![\\$])\$(?:[A-Za-z_]\w*|\{[A-Za-z_]\w*+[^}]*+\})")
-_SETTINGS = re.compile(
+_VARIABLE = regex(r"(?<![\\$])\$(?:[A-Za-z_]\w*|\{[A-Za-z_]\w*+[^}]*+\})")
+_SETTINGS = regex(
     r"(?:^|/)(?:activate|env|environment|profile|\.profile|nvm\.sh|setup\.(?:ba)?sh"
     r"|\.?bash_?(?:rc|_profile)|\.zshrc|[\w.-]*\.env)$"
 )

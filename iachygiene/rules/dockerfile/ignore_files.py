@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterator
 
+from iachygiene.lazy import regex
 from iachygiene.model import Edit, Findings, Fix, Location, Severity, Span, at
 from iachygiene.parse.dockerfile import Copy, Dockerfile
 from iachygiene.parse.dockerignore import BuildContext, IgnoreFile, Pattern
 from iachygiene.rule import rule
 
-_REMARK = re.compile(r"(?<!\s)\s++#.*$")
-_UNCLOSED = re.compile(r"(?<!\\)\[(?:[^\]\\]|\\.)*$")
+_REMARK = regex(r"(?<!\s)\s++#.*$")
+_UNCLOSED = regex(r"(?<!\\)\[(?:[^\]\\]|\\.)*$")
 _MAX_DIRECTORIES = 200
 _NESTED = frozenset(
     (

@@ -5,18 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from iachygiene.lazy import regex
 from iachygiene.model import Edit, Findings, Fix, Location, Severity, Span, at
 from iachygiene.parse.dockerfile import Dockerfile, Healthcheck, Instruction, Onbuild, Stage
 from iachygiene.rule import rule
 
-_PRAGMA = re.compile(
+_PRAGMA = regex(
     r"#[ \t]*hadolint[ \t]+ignore[ \t]*=[ \t]*([DLSC0-9]+(?:[ \t]*,[ \t]*[DLSC0-9]+)*)"
     r"[ \t]*(?:#.*)?"
 )
-_PORT = re.compile(r"(\d+)(?:-(\d+))?(?:/\w*)?", re.ASCII)
+_PORT = regex(r"(\d+)(?:-(\d+))?(?:/\w*)?", re.ASCII)
 _MAX_PORT = 65_535
 # What a shell would not hand to the program as it stands.
-_SIMPLE = re.compile(r"[\w./:,@%+-]+(?:[ \t]+[\w./:,@%+=-]+)*", re.ASCII)
+_SIMPLE = regex(r"[\w./:,@%+-]+(?:[ \t]+[\w./:,@%+=-]+)*", re.ASCII)
 _BUILTINS = frozenset(
     (
         *(".", ":", "alias", "cd", "command", "eval", "exec", "exit", "export", "read", "set"),
@@ -24,7 +25,7 @@ _BUILTINS = frozenset(
         *("for", "until", "case", "time"),
     )
 )
-_PLAIN_TEXT = re.compile(r"[^\"'\\$`]+")
+_PLAIN_TEXT = regex(r"[^\"'\\$`]+")
 
 
 @rule("DF1001", Dockerfile, Severity.INFO, default="off", aliases=("hadolint:DL1001",))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
+from iachygiene.lazy import regex
 from iachygiene.model import Findings, Severity, at
 from iachygiene.parse.dockerfile import Copy, Dockerfile, Instruction, Pair, Variables
 from iachygiene.rule import rule
@@ -15,25 +16,25 @@ from iachygiene.rule import rule
 _HOST = r"(?:\[[\w:.%~-]+\]|(?:[\w.~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)"
 _PATH = r"(?:[\w.~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*"
 _TAIL = r"(?:[\w.~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*"
-_URL = re.compile(
+_URL = regex(
     r"[A-Za-z][A-Za-z0-9+.-]*:"
     rf"(?://(?:(?:[\w.~!$&'()*+,;=:-]|%[0-9A-Fa-f]{{2}})*@)?{_HOST}(?::[0-9]*)?(?:/{_PATH})?"
     rf"|(?!//){_PATH})(?:\?{_TAIL})?(?:#{_TAIL})?",
     re.ASCII,
 )
-_RFC3339 = re.compile(
+_RFC3339 = regex(
     r"([0-9]{3,6})-([0-9]{2})-([0-9]{2})[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)"
     r"(?:\.[0-9]*)?(?:[Zz]|[+-][0-9]{2}:?[0-9]{2})"
 )
-_HASH = re.compile(r"[0-9a-f]{7}(?:[0-9a-f]{33})?")
-_SEMVER = re.compile(
+_HASH = regex(r"[0-9a-f]{7}(?:[0-9a-f]{33})?")
+_SEMVER = regex(
     r"[0-9]+\.[0-9]+\.[0-9]+(?:-(?:[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*\.?)?)?"
     r"(?:\+(?:[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*\.?)?)?"
 )
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9]+(?:-+[A-Za-z0-9]+)*"
 _REMARK = r"(?:\([^()\\]*\)\s*)?"
-_EMAIL = re.compile(
+_EMAIL = regex(
     rf"{_REMARK}(?:{_ATOM}(?:\.{_ATOM})*|\"(?:[^\"\\]|\\.)*\")\s*@\s*"
     rf"(?:{_LABEL}(?:\.{_LABEL})*\.?|\[[^\[\]\\\s]*\]){_REMARK}"
 )

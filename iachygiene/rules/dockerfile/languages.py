@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from itertools import dropwhile
 
+from iachygiene.lazy import regex
 from iachygiene.model import Findings, Severity, at
 from iachygiene.parse.dockerfile import Command, Dockerfile, Run, Use, Variables, Word
 from iachygiene.rule import rule
@@ -25,7 +25,7 @@ _PIP_VALUED = (
     *("t", "target", "trusted-host", "upgrade-strategy"),
 )
 _COMPARISONS = ("==", ">=", "<=", ">", "<", "!=", "~=")
-_REPOSITORY = re.compile(r"git|svn|hg\+(?:file|http|ssh|static-http)|bzr\+(?:ftp|http|lp|sftp|ssh)")
+_REPOSITORY = regex(r"git|svn|hg\+(?:file|http|ssh|static-http)|bzr\+(?:ftp|http|lp|sftp|ssh)")
 _TRUE = ("1", "true", "True", "TRUE", "on", "On", "ON", "yes", "Yes", "YES")
 _CACHE_OFF = "PIP_NO_CACHE_DIR"
 _NPM_REPOSITORIES = ("git://", "git+ssh://", "git+http://", "git+https://")

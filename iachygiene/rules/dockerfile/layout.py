@@ -6,12 +6,13 @@ import posixpath
 import re
 from collections.abc import Iterator
 
+from iachygiene.lazy import regex
 from iachygiene.model import Edit, Finding, Findings, Fix, Location, Severity, SourceFile, Span, at
 from iachygiene.parse.dockerfile import Copy, Dockerfile, Run
 from iachygiene.parse.dockerignore import clean
 from iachygiene.rule import rule
 
-_ABSOLUTE = re.compile(r"[/$]|[A-Za-z]:")
+_ABSOLUTE = regex(r"[/$]|[A-Za-z]:")
 _MAX_NAMES = 100
 _SHELLS = frozenset(("sh", "bash", "ash", "dash", "/bin/sh", "/bin/bash", "/bin/ash"))
 

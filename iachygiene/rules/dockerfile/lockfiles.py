@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
+from iachygiene.lazy import regex
 from iachygiene.model import Findings, Severity, at
 from iachygiene.parse.dockerfile import Command, Copy, Dockerfile, Ran, Stage
 from iachygiene.parse.dockerignore import BuildContext, clean
@@ -75,7 +76,7 @@ _TOOLS: Mapping[str, _Tool] = {
     ),
 }
 _VALUED = ("C", "cwd", "dir", "jobs", "without", "retry", "filter", "F", "network-timeout", "path")
-_BUNDLE_SET = re.compile(r"(?:frozen|deployment)[ \t]+['\"]?(?:true|1)\b")
+_BUNDLE_SET = regex(r"(?:frozen|deployment)[ \t]+['\"]?(?:true|1)\b")
 
 
 @rule("DF5003", Dockerfile, Severity.WARNING)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 
+from iachygiene.lazy import regex
 from iachygiene.model import Findings, Severity, at
 from iachygiene.parse.dockerfile import Command, Copy, Dockerfile, Ran, Word
 from iachygiene.rule import rule
 
-_OCTAL = re.compile(r"[0-7]{3,5}", re.ASCII)
-_FOR_ALL = re.compile(r"(?:^|,)(?:a|ugo|o|uo|go|)[+=][rxX]*w[rwxXst]*(?:,|$)")
-_SPECIAL = re.compile(r"(?:^|,)(?:[ugoa]*)[+=][rwxX]*s")
+_OCTAL = regex(r"[0-7]{3,5}", re.ASCII)
+_FOR_ALL = regex(r"(?:^|,)(?:a|ugo|o|uo|go|)[+=][rxX]*w[rwxXst]*(?:,|$)")
+_SPECIAL = regex(r"(?:^|,)(?:[ugoa]*)[+=][rwxX]*s")
 _PASSWORD_FLAGS = ("p", "password")
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterator, Mapping
 
+from iachygiene.lazy import regex
 from iachygiene.model import Edit, Findings, Fix, Severity, at
 from iachygiene.parse.dockerfile import Command, Dockerfile, Flag, Run, Stage
 from iachygiene.rule import rule
@@ -27,7 +27,7 @@ _KEYS: Mapping[str, frozenset[str]] = {
 _SAME = {"dst": "target", "destination": "target", "src": "source"}
 _APT = ("/var/cache/apt", "/var/lib/apt")
 _INSTALLING = ("apt-get", "apt", "apk", "dnf", "microdnf", "yum")
-_WRITES = re.compile(r"\bcat[ \t]+[\"']?(\S+?)[\"']?[ \t]*>>?[ \t]*[\"']?([^\s;&|\"']+)")
+_WRITES = regex(r"\bcat[ \t]+[\"']?(\S+?)[\"']?[ \t]*>>?[ \t]*[\"']?([^\s;&|\"']+)")
 _COPIES = ("cp", "mv", "install", "ln")
 
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from iachygiene.lazy import regex
 from iachygiene.model import Findings, Severity, at
 from iachygiene.parse.dockerfile import Command, Dockerfile, Ran, Stage, Variables
 from iachygiene.parse.dockerignore import BuildContext
@@ -40,8 +41,8 @@ _TOOLS = {
 }
 _SCRIPTS = ("build", "compile", "bundle", "generate")
 _SIDE = frozenset(("dev", "development", "test", "tests", "ci"))
-_FOR_DEVELOPERS = re.compile(r"\b(?:dev|develop|test|watch|storybook)\b")
-_INITS = re.compile(r"\b(?:tini|dumb-init|s6-svscan|catatonit|docker-init)\b")
+_FOR_DEVELOPERS = regex(r"\b(?:dev|develop|test|watch|storybook)\b")
+_INITS = regex(r"\b(?:tini|dumb-init|s6-svscan|catatonit|docker-init)\b")
 
 
 @rule("DF5313", Dockerfile, Severity.WARNING)

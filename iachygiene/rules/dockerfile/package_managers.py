@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
+from iachygiene.lazy import regex
 from iachygiene.model import Findings, Severity, at
 from iachygiene.parse.dockerfile import Dockerfile, Ran
 from iachygiene.rule import rule
@@ -24,7 +23,7 @@ _PRESENT = {
     "pacman": ("pacman",),
 }
 _CONDITIONS = frozenset(("if", "then", "else", "while", "do", "case", "function"))
-_TESTS = re.compile(r"\b(?:command[ \t]+-v|which|type|hash)\b|\[[ \t]++(?:![ \t]*+)?-[xef][ \t]")
+_TESTS = regex(r"\b(?:command[ \t]+-v|which|type|hash)\b|\[[ \t]++(?:![ \t]*+)?-[xef][ \t]")
 
 
 @rule("DF5208", Dockerfile, Severity.ERROR)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
+from iachygiene.lazy import regex
 from iachygiene.model import Edit, Findings, Fix, Severity, Span, at
 from iachygiene.parse.dockerfile import Dockerfile, Word
 from iachygiene.rule import rule
 
-_PORT = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?(?:/([A-Za-z]+))?", re.ASCII)
+_PORT = regex(r"(\d{1,5})(?:-(\d{1,5}))?(?:/([A-Za-z]+))?", re.ASCII)
 
 
 @rule(

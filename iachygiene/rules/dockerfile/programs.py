@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 
+from iachygiene.lazy import regex
 from iachygiene.parse.dockerfile import Copy, Instruction, Ran, Run, Stage
 
 _INSTALLING = frozenset(
@@ -16,7 +17,7 @@ _INSTALLING = frozenset(
 )
 _ROOTS = ("/", "/usr", "/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local")
 _DIRECTORIES = frozenset(("bin", "sbin", "usr", "local", "lib", "rootfs", "root", "fs", "overlay"))
-_NAME = re.compile(r"[\w.+-]+", re.ASCII)
+_NAME = regex(r"[\w.+-]+", re.ASCII)
 _FIRST = 1 << 62
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from iachygiene.lazy import regex
 from iachygiene.model import Findings, Located, Severity, at
 from iachygiene.parse.dockerfile import Copy, Dockerfile, Flag, Instruction, Run, Stage
 from iachygiene.rule import rule
 
-_NUMBER = re.compile(r"\d+", re.ASCII)
+_NUMBER = regex(r"\d+", re.ASCII)
 
 
 @rule("DF3022", Dockerfile, Severity.WARNING, aliases=("hadolint:DL3022",))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 
+from iachygiene.lazy import regex
 from iachygiene.model import Finding, Findings, Severity, at
 from iachygiene.parse.dockerfile import Dockerfile, Run, Use, Variables
 from iachygiene.rule import rule
@@ -21,7 +22,7 @@ _DNF = ("dnf", "microdnf")
 _DNF_FETCHES = (
     *("install", "in", "upgrade", "up", "upgrade-minimal", "up-min", "reinstall", "rei"),
 )
-_PART = re.compile(r"[\w.~^+:]*", re.ASCII)
+_PART = regex(r"[\w.~^+:]*", re.ASCII)
 
 
 @rule("DF3030", Dockerfile, Severity.WARNING, aliases=("hadolint:DL3030",))

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 
+from iachygiene.lazy import regex
 from iachygiene.model import Findings, Severity, at
 from iachygiene.parse.dockerfile import Dockerfile, Pair, Variables
 from iachygiene.report.mask import described, token_in
 from iachygiene.rule import rule
 from iachygiene.rules.dockerfile.credentials import is_random, private_key_in, says_secret
 
-_URL = re.compile(
+_URL = regex(
     r"[A-Za-z][A-Za-z0-9+.-]{0,30}://([^\s/@:'\"]{0,300}):([^\s/@'\"]{1,1000})@([^\s/:'\"?#]+)"
 )
-_REGISTRY_TOKEN = re.compile(r"//\S{1,300}:_authToken=(?!\s*[\"']?\$)[\"']?([^\s\"'$]{8,})")
-_HARMLESS_HOSTS = re.compile(r"(?:.*\.)?example\.(?:com|org|net)|localhost|127\..*")
-_VARIABLE = re.compile(r"\$\{?\w+.*|<.*>|\{.*|\*+|x+|%.*", re.IGNORECASE)
+_REGISTRY_TOKEN = regex(r"//\S{1,300}:_authToken=(?!\s*[\"']?\$)[\"']?([^\s\"'$]{8,})")
+_HARMLESS_HOSTS = regex(r"(?:.*\.)?example\.(?:com|org|net)|localhost|127\..*")
+_VARIABLE = regex(r"\$\{?\w+.*|<.*>|\{.*|\*+|x+|%.*", re.IGNORECASE)
 
 
 @rule("DF5402", Dockerfile, Severity.ERROR, sensitive=True, security=True)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from iachygiene.lazy import regex
 from iachygiene.model import Findings, Location, Severity, at
 from iachygiene.parse.dockerfile import Dockerfile, Pair, Run, Variables
 from iachygiene.rule import rule
 from iachygiene.rules.dockerfile.credentials import says_secret
 
-_REFERENCE = re.compile(r"(?<!\\)\$(?:(\w+)|\{(\w++)[^}]*+\})", re.ASCII)
-_HARMLESS_VALUE = re.compile(
+_REFERENCE = regex(r"(?<!\\)\$(?:(\w+)|\{(\w++)[^}]*+\})", re.ASCII)
+_HARMLESS_VALUE = regex(
     r"true|false|yes|no|on|off|\d+|\.{0,2}/.*|[\w-]+(?:/[\w.-]+)+\.[a-z]{2,5}", re.IGNORECASE
 )
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterator
 
+from iachygiene.lazy import regex
 from iachygiene.model import Findings, Severity, at
 from iachygiene.parse.dockerfile import Copy, Dockerfile, Healthcheck, Instruction, Run, Stage, Word
 from iachygiene.rule import rule
@@ -17,7 +17,7 @@ _NO_BASH = frozenset(("alpine", "node", "python", "golang", "ruby", "nginx", "re
 _NO_CURL = frozenset(("debian", "ubuntu"))
 _SLIM = frozenset(("python", "node", "ruby", "rust", "perl", "openjdk"))
 _BASH = ("bash", "/bin/bash", "/usr/bin/bash")
-_SHELL = re.compile(r"(?:^|/)(?:sh|bash|ash|dash|busybox\S*|bin|toybox)$")
+_SHELL = regex(r"(?:^|/)(?:sh|bash|ash|dash|busybox\S*|bin|toybox)$")
 
 
 @rule("DF5209", Dockerfile, Severity.ERROR)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from iachygiene.lazy import regex
 from iachygiene.model import Findings, Severity, at
 from iachygiene.parse.dockerfile import Copy, Dockerfile, Instruction, Stage, Word
 from iachygiene.parse.dockerignore import BuildContext, clean
@@ -20,14 +21,14 @@ _STATIC_ROOTS = (
     *("/usr/share/nginx/html", "/var/www", "/srv", "/usr/local/apache2/htdocs"),
     *("/app/public", "/usr/share/caddy"),
 )
-_OFF = re.compile(
+_OFF = regex(
     r"GENERATE_SOURCEMAP(?:\s*+=\s*+|\s++)[\"']?false|--no-source-?maps?\b|--source-?maps?[= ]false"
     r"|\.map\b[^\n]{0,300}-delete|\brm\b[^\n;&|]{0,300}\.map\b",
     re.IGNORECASE,
 )
-_ON = re.compile(r"--source-?maps?\b(?![= ]false)|--devtool[= ]\S*source-map", re.IGNORECASE)
-_BY_DEFAULT = re.compile(r"\b(?:react-scripts|vue-cli-service|parcel|gatsby) build\b")
-_VUE_OFF = re.compile(r"productionSourceMap\s*:\s*false")
+_ON = regex(r"--source-?maps?\b(?![= ]false)|--devtool[= ]\S*source-map", re.IGNORECASE)
+_BY_DEFAULT = regex(r"\b(?:react-scripts|vue-cli-service|parcel|gatsby) build\b")
+_VUE_OFF = regex(r"productionSourceMap\s*:\s*false")
 
 
 class _Setting(NamedTuple):
@@ -40,32 +41,32 @@ class _Setting(NamedTuple):
 
 _SETTINGS = (
     _Setting(
-        re.compile(r"\btsc\b"),
+        regex(r"\btsc\b"),
         ("tsconfig.json", "tsconfig.build.json"),
-        re.compile(r'"(?:inlineSourceMap|sourceMap)"\s*:\s*true'),
+        regex(r'"(?:inlineSourceMap|sourceMap)"\s*:\s*true'),
     ),
     _Setting(
-        re.compile(r"\bvite\b"),
+        regex(r"\bvite\b"),
         ("vite.config.ts", "vite.config.js", "vite.config.mjs", "vite.config.mts"),
-        re.compile(r"\bsourcemap\s*:\s*(?!false)"),
+        regex(r"\bsourcemap\s*:\s*(?!false)"),
     ),
     _Setting(
-        re.compile(r"\bwebpack\b"),
+        regex(r"\bwebpack\b"),
         ("webpack.config.js", "webpack.prod.js", "webpack.config.prod.js", "webpack.config.ts"),
-        re.compile(r"\bdevtool\s*:\s*[\"'](?!eval)[\w-]*source-map"),
+        regex(r"\bdevtool\s*:\s*[\"'](?!eval)[\w-]*source-map"),
     ),
     _Setting(
-        re.compile(r"\bnext\b"),
+        regex(r"\bnext\b"),
         ("next.config.js", "next.config.mjs", "next.config.ts"),
-        re.compile(r"productionBrowserSourceMaps\s*:\s*true"),
+        regex(r"productionBrowserSourceMaps\s*:\s*true"),
     ),
     _Setting(
-        re.compile(r"\brollup\b"),
+        regex(r"\brollup\b"),
         ("rollup.config.js", "rollup.config.mjs", "rollup.config.ts"),
-        re.compile(r"\bsourcemap\s*:\s*(?!false)"),
+        regex(r"\bsourcemap\s*:\s*(?!false)"),
     ),
 )
-_NODE = re.compile(r"\b(?:node|npm|yarn|pnpm|bun|deno|tsx|ts-node)\b")
+_NODE = regex(r"\b(?:node|npm|yarn|pnpm|bun|deno|tsx|ts-node)\b")
 _READ_AT_MOST = 20
 
 

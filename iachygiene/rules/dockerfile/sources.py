@@ -6,12 +6,13 @@ import posixpath
 import re
 from collections.abc import Iterator
 
+from iachygiene.lazy import regex
 from iachygiene.model import Findings, Severity, at
 from iachygiene.parse.dockerfile import Copy, Dockerfile, Word
 from iachygiene.parse.dockerignore import clean
 from iachygiene.rule import rule
 
-_PATTERN = re.compile(r"[*?\[$\\]")
+_PATTERN = regex(r"[*?\[$\\]")
 _MADE = frozenset(
     (
         *("dist", "build", "target", "out", "bin", "obj", "node_modules", "vendor", "publish"),

@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from collections import Counter
 
+from iachygiene.lazy import regex
 from iachygiene.model import Edit, Finding, Findings, Fix, Location, Severity, Span, at
 from iachygiene.parse.dockerfile import Copy, Dockerfile, From, Instruction, Variables, Word
 from iachygiene.rule import rule
 
-_DIRECTIVE = re.compile(r"#[ \t]*(syntax|escape)[ \t]*=[ \t]*(\S+)[ \t]*", re.IGNORECASE)
-_FRONTEND = re.compile(r"(?:[\w.-]+/)*[\w.-]+(?::[\w.-]+)?(?:@sha256:[0-9a-f]+)?", re.ASCII)
-_AS = re.compile(r"(?<![ \t])[ \t]++(as)[ \t]++\S++[ \t]*+$", re.IGNORECASE)
+_DIRECTIVE = regex(r"#[ \t]*(syntax|escape)[ \t]*=[ \t]*(\S+)[ \t]*", re.IGNORECASE)
+_FRONTEND = regex(r"(?:[\w.-]+/)*[\w.-]+(?::[\w.-]+)?(?:@sha256:[0-9a-f]+)?", re.ASCII)
+_AS = regex(r"(?<![ \t])[ \t]++(as)[ \t]++\S++[ \t]*+$", re.IGNORECASE)
 _PLAIN = frozenset(("USER", "EXPOSE", "FROM", "COPY", "ADD", "WORKDIR", "ENV", "STOPSIGNAL"))
 _MOVABLE = frozenset(("USER", "EXPOSE", "FROM", "COPY", "WORKDIR"))
-_REMARK = re.compile(r"[ \t]#(?:[ \t]+\S.*|)$")
+_REMARK = regex(r"[ \t]#(?:[ \t]+\S.*|)$")
 
 
 @rule(

@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterator, Sequence
 
+from iachygiene.lazy import regex
 from iachygiene.model import Edit, Findings, Fix, Location, Severity, Span, at
 from iachygiene.parse.dockerfile import Copy, Dockerfile, Flag, Instruction, Run, Stage
 from iachygiene.parse.dockerignore import BuildContext
@@ -20,14 +21,14 @@ _TARGETS = frozenset(
         *("envs", "unit", "bench", "benchmark", "target", "final", "publish", "push", "sbom"),
     )
 )
-_SELECTING = re.compile(r"\btarget[\"']?\s*[:=]\s*[\"']?([\w.-]+)|--target[= ]\s*[\"']?([\w.-]+)")
-_SELECTORS = re.compile(
+_SELECTING = regex(r"\btarget[\"']?\s*[:=]\s*[\"']?([\w.-]+)|--target[= ]\s*[\"']?([\w.-]+)")
+_SELECTORS = regex(
     r"(?:(?:docker-)?compose[\w.-]*\.ya?ml|docker-bake[\w.-]*\.(?:hcl|json)|skaffold\.ya?ml"
     r"|Makefile|Taskfile\.ya?ml|justfile|tiltfile|package\.json|cloudbuild\.ya?ml"
     r"|[\w.-]+\.sh)",
     re.IGNORECASE,
 )
-_VARIABLE = re.compile(r"\$(?:\w+|\{[^}]*\})")
+_VARIABLE = regex(r"\$(?:\w+|\{[^}]*\})")
 
 
 @rule("DF5701", Dockerfile, Severity.INFO)

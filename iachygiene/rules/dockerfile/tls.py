@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 
+from iachygiene.lazy import regex
 from iachygiene.model import Findings, Severity, at
 from iachygiene.parse.dockerfile import Command, Dockerfile, Variables, Word
 from iachygiene.rule import rule
@@ -60,29 +61,29 @@ _FINDERS: Mapping[str, _Finder] = {
     "conda": _match(r"ssl_verify (?:false|no|0)$"),
 }
 _CHECKOV = (
-    (re.compile(r"(?:npm|yarn|pnpm) "), 13),
-    (re.compile(r"curl "), 2),
-    (re.compile(r"wget "), 3),
-    (re.compile(r"(?:pip|python)[\d.]* "), 4),
-    (re.compile(r"apk "), 7),
-    (re.compile(r"apt(?:-get)? --allow-unauthenticated"), 8),
-    (re.compile(r"apt(?:-get)? --force-yes"), 11),
-    (re.compile(r"rpm "), 10),
-    (re.compile(r"(?:yum|dnf|tdnf|microdnf) --no"), 9),
-    (re.compile(r"(?:yum|dnf|tdnf|microdnf|yum-config-manager) .*sslverify"), 15),
+    (regex(r"(?:npm|yarn|pnpm) "), 13),
+    (regex(r"curl "), 2),
+    (regex(r"wget "), 3),
+    (regex(r"(?:pip|python)[\d.]* "), 4),
+    (regex(r"apk "), 7),
+    (regex(r"apt(?:-get)? --allow-unauthenticated"), 8),
+    (regex(r"apt(?:-get)? --force-yes"), 11),
+    (regex(r"rpm "), 10),
+    (regex(r"(?:yum|dnf|tdnf|microdnf) --no"), 9),
+    (regex(r"(?:yum|dnf|tdnf|microdnf|yum-config-manager) .*sslverify"), 15),
 )
-_BACK_ON = re.compile(r"strict-ssl[ =]true|sslverify[ =]true|--unset\b.{0,40}sslverify", re.I)
+_BACK_ON = regex(r"strict-ssl[ =]true|sslverify[ =]true|--unset\b.{0,40}sslverify", re.I)
 _VARIABLES: Mapping[str, re.Pattern[str]] = {
-    "NODE_TLS_REJECT_UNAUTHORIZED": re.compile(r"0|false"),
-    "PYTHONHTTPSVERIFY": re.compile(r"0"),
-    "GIT_SSL_NO_VERIFY": re.compile(r".+"),
-    "NPM_CONFIG_STRICT_SSL": re.compile(r"false|0"),
-    "npm_config_strict_ssl": re.compile(r"false|0"),
-    "YARN_STRICT_SSL": re.compile(r"false|0"),
-    "PIP_TRUSTED_HOST": re.compile(r".+"),
-    "CURL_INSECURE": re.compile(r".+"),
-    "GOINSECURE": re.compile(r".+"),
-    "GONOSUMCHECK": re.compile(r".+"),
+    "NODE_TLS_REJECT_UNAUTHORIZED": regex(r"0|false"),
+    "PYTHONHTTPSVERIFY": regex(r"0"),
+    "GIT_SSL_NO_VERIFY": regex(r".+"),
+    "NPM_CONFIG_STRICT_SSL": regex(r"false|0"),
+    "npm_config_strict_ssl": regex(r"false|0"),
+    "YARN_STRICT_SSL": regex(r"false|0"),
+    "PIP_TRUSTED_HOST": regex(r".+"),
+    "CURL_INSECURE": regex(r".+"),
+    "GOINSECURE": regex(r".+"),
+    "GONOSUMCHECK": regex(r".+"),
 }
 _ALIASES = {
     "NODE_TLS_REJECT_UNAUTHORIZED": "checkov:CKV2_DOCKER_6",
@@ -91,9 +92,9 @@ _ALIASES = {
     "NPM_CONFIG_STRICT_SSL": "checkov:CKV2_DOCKER_12",
     "PIP_TRUSTED_HOST": "checkov:CKV2_DOCKER_16",
 }
-_SOURCE = re.compile(r"\[([^\[\]\n]*)\](?:[ \t]*(\S+))?")
+_SOURCE = regex(r"\[([^\[\]\n]*)\](?:[ \t]*(\S+))?")
 """The options of a source of packages, and its address."""
-_TRUSTED = re.compile(r"\btrusted=yes\b")
+_TRUSTED = regex(r"\btrusted=yes\b")
 
 
 @rule(

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from iachygiene.image import ImageRef
+from iachygiene.lazy import regex
 from iachygiene.model import Findings, Severity, at
 from iachygiene.parse.dockerfile import Command, Copy, Dockerfile, Run, Stage, Word
 from iachygiene.parse.dockerignore import BuildContext
@@ -35,8 +36,8 @@ _COMPILES = {
     "yarn": ("build",),
     "pnpm": ("build",),
 }
-_STATIC = re.compile(r"\.(?:html?|css|js|json|jar|war|dll|md|txt|ya?ml|conf|sh|pem|crt)$")
-_C_IN_GO = re.compile(r'"(?:net|os/user|C|plugin)(?:/[\w/]+)?"')
+_STATIC = regex(r"\.(?:html?|css|js|json|jar|war|dll|md|txt|ya?ml|conf|sh|pem|crt)$")
+_C_IN_GO = regex(r'"(?:net|os/user|C|plugin)(?:/[\w/]+)?"')
 _READ_AT_MOST = 200
 _STATIC_DIRECTORIES = frozenset(("dist", "build", "public", "html", "static", "assets", "www"))
 

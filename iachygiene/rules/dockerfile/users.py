@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from iachygiene.lazy import regex
 from iachygiene.model import Findings, Severity, at
 from iachygiene.parse.dockerfile import Dockerfile, Stage, Variables
 from iachygiene.rule import rule
@@ -11,7 +12,7 @@ from iachygiene.rules.dockerfile.known_images import family, is_service, starts_
 
 _DEVELOPMENT = frozenset(("dev", "development", "test", "tests"))
 _BUILDING = frozenset(("build", "builder", "ci"))
-_VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})", re.ASCII)
+_VARIABLE = regex(r"\$(?:(\w+)|\{(\w+)\})", re.ASCII)
 _SHIPPED_USERS = {
     "node": 'the image has a user "node"',
     "dotnet": 'the image has a user "app" ($APP_UID)',

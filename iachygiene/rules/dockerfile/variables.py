@@ -6,12 +6,13 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+from iachygiene.lazy import regex
 from iachygiene.model import Findings, Severity, at
 from iachygiene.parse.dockerfile import Dockerfile, Onbuild, Pair, Variables
 from iachygiene.rule import rule
 
-_REFERENCE = re.compile(r"\$(?:(\w+)|\{(\w+)\})", re.ASCII)
-_LABEL_KEY = re.compile(r"[a-z](?:[a-z0-9./_-]*[a-z0-9])?")
+_REFERENCE = regex(r"\$(?:(\w+)|\{(\w+)\})", re.ASCII)
+_LABEL_KEY = regex(r"[a-z](?:[a-z0-9./_-]*[a-z0-9])?")
 _RESERVED = ("com.docker.", "io.docker.", "org.dockerproject.")
 _SECRET_NAMES = frozenset(
     (

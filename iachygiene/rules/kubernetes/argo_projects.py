@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from iachygiene.credentials import is_placeholder, may_be_secret, names_secret
+from iachygiene.lazy import regex
 from iachygiene.model import Broken, Findings, Severity, SourceFile, at
 from iachygiene.parse import yaml
 from iachygiene.parse.argo import ArgoSet, Source
@@ -159,7 +159,7 @@ def argo_inline_helm_secret(argo: ArgoSet) -> Findings:
                     )
 
 
-_OBJECT = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*")
+_OBJECT = regex(r"[a-z0-9]+(?:[.-][a-z0-9]+)*")
 
 
 def _names_object(name: str, value: str) -> bool:

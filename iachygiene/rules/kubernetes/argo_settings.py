@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from iachygiene.distance import nearest
+from iachygiene.lazy import regex
 from iachygiene.model import Findings, Severity, at
 from iachygiene.parse.argo import (
     SETTINGS,
@@ -26,7 +27,7 @@ _OF_APPLICATION = (
     *("image-list", "write-back-method", "write-back-target", "git-branch", "git-repository"),
     *("update-strategy", "allow-tags", "ignore-tags", "force-update", "pull-secret"),
 )
-_ALIAS = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._/-]*")
+_ALIAS = regex(r"[a-zA-Z0-9][a-zA-Z0-9._/-]*")
 
 
 def _aliases(application: Application) -> dict[str, str] | None:
@@ -196,7 +197,7 @@ def _written(argo: ArgoSet, name: str) -> Iterator[tuple[Setting, str, str]]:
                     yield Setting(item.text.strip(), item.location), owner.object, owner.namespace
 
 
-_NOT_GO = re.compile(r"\(\?(?:[=!]|<[=!]|>|P=|\()|\\[1-9]|\\k<|[*+?}]\+")
+_NOT_GO = regex(r"\(\?(?:[=!]|<[=!]|>|P=|\()|\\[1-9]|\\k<|[*+?}]\+")
 """What other engines know and Go's does not: looking around, back-references and the like."""
 
 
@@ -294,7 +295,7 @@ def _not_go(expression: str) -> str:
     return ""
 
 
-_PULL_SECRET = re.compile(
+_PULL_SECRET = regex(
     r"pullsecret:(?P<pull>[^/:#\s]+)/[^/#\s]+|secret:(?P<secret>[^/:#\s]+)/[^/#\s]+#\S+"
     r"|env:\S+|ext:/\S+"
 )

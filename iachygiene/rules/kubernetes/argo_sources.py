@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from iachygiene.lazy import regex
 from iachygiene.model import Findings, Severity, at
 from iachygiene.parse import yaml
 from iachygiene.parse.argo import Application, ArgoSet, Source
@@ -12,8 +12,8 @@ from iachygiene.parse.kubernetes import is_unknown
 from iachygiene.rule import rule
 
 _BRANCHES = frozenset(("main", "master", "develop", "development", "dev", "trunk", "head"))
-_COMMIT = re.compile(r"[0-9a-f]{7,64}")
-_EXACT = re.compile(r"v?[0-9]+\.[0-9]+\.[0-9]+(?:[-+][0-9A-Za-z.+-]*)?")
+_COMMIT = regex(r"[0-9a-f]{7,64}")
+_EXACT = regex(r"v?[0-9]+\.[0-9]+\.[0-9]+(?:[-+][0-9A-Za-z.+-]*)?")
 
 
 @rule("ARG101", ArgoSet, Severity.WARNING)
@@ -367,10 +367,10 @@ def _value_files(
             yield node, text.lstrip("/") if text.startswith("/") else f"{base}/{text}"
 
 
-_IN_CLUSTER = re.compile(
+_IN_CLUSTER = regex(
     r"http://(?:localhost|127\.0\.0\.1|[^./:@]+|[^/:@]+\.svc(?:\.[^/:@]+)?)(?::[0-9]+)?(?:/.*)?"
 )
-_CREDENTIALS = re.compile(r"[a-z+]+://[^/@:\s]*:(?P<password>[^/@\s]+)@")
+_CREDENTIALS = regex(r"[a-z+]+://[^/@:\s]*:(?P<password>[^/@\s]+)@")
 
 
 @rule("ARG116", ArgoSet, Severity.WARNING, sensitive=True, security=True)

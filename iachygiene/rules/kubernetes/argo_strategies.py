@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 from iachygiene.distance import nearest
 from iachygiene.image import parse_image
+from iachygiene.lazy import regex
 from iachygiene.model import Edit, Findings, Fix, Location, Severity, at
 from iachygiene.parse.argo import STRATEGIES, ArgoSet, updater_annotations
 from iachygiene.parse.kubernetes import is_unknown
@@ -166,8 +165,8 @@ def image_updater_constraint_ignored(argo: ArgoSet) -> Findings:
             yield at(update.location, message, object=update.object)
 
 
-_IMMUTABLE = re.compile(r"v?[0-9]+\.[0-9]+\.[0-9]+(?:[-+].*)?|[0-9a-f]{7,40}")
-_RANGE = re.compile(r"[~^<>=]|(?:^|[.])[xX*](?:[.]|$)")
+_IMMUTABLE = regex(r"v?[0-9]+\.[0-9]+\.[0-9]+(?:[-+].*)?|[0-9a-f]{7,40}")
+_RANGE = regex(r"[~^<>=]|(?:^|[.])[xX*](?:[.]|$)")
 
 
 @rule("ARG205", ArgoSet, Severity.WARNING)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from posixpath import basename, dirname
 
 from iachygiene.distance import nearest
+from iachygiene.lazy import regex
 from iachygiene.model import Findings, Location, Severity, at
 from iachygiene.parse.argo import Application, ArgoSet, WriteBack, updater_annotations
 from iachygiene.parse.kubernetes import is_unknown
 from iachygiene.rule import rule
 
-_NO_BRANCH = re.compile(r"v?[0-9]+(?:\.[0-9]+)+(?:[-+].*)?|[0-9a-f]{7,64}|refs/tags/.*")
+_NO_BRANCH = regex(r"v?[0-9]+(?:\.[0-9]+)+(?:[-+].*)?|[0-9a-f]{7,64}|refs/tags/.*")
 
 
 @rule("ARG203", ArgoSet, Severity.ERROR)

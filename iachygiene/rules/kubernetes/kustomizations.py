@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from iachygiene.image import parse_image, pin_problem
+from iachygiene.lazy import regex
 from iachygiene.model import Edit, Findings, Fix, Severity, at
 from iachygiene.parse.kubernetes import is_unknown
 from iachygiene.parse.kustomize import Kustomization, is_image_of
@@ -20,8 +19,8 @@ _DEPRECATED = {
     "imageTags": "images",
 }
 _MOVING = frozenset(("main", "master", "HEAD", "latest", "develop", "trunk"))
-_REF = re.compile(r"[?&](?:ref|version)=([^&]*)")
-_FILE = re.compile(r"\.(?:ya?ml|json)(?:\?|$)")
+_REF = regex(r"[?&](?:ref|version)=([^&]*)")
+_FILE = regex(r"\.(?:ya?ml|json)(?:\?|$)")
 
 
 @rule("KST501", Kustomization, Severity.WARNING)

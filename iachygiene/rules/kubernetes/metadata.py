@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from iachygiene.lazy import regex
 from iachygiene.model import Edit, Findings, Fix, Severity, Span, at
 from iachygiene.parse.kubernetes import CARRIERS, Manifest, Object, Pod, is_unknown, stands_in
 from iachygiene.parse.workloads import place
@@ -12,9 +12,9 @@ from iachygiene.parse.yaml import Entry, Mapping, Scalar
 from iachygiene.rule import rule
 from iachygiene.rules.kubernetes.peers import known, looks_at
 
-_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
-_SUBDOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*")
-_QUALIFIED = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?")
+_LABEL = regex(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
+_SUBDOMAIN = regex(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*")
+_QUALIFIED = regex(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?")
 _CLUSTER_SCOPED = frozenset(
     (
         *(("", kind) for kind in ("Namespace", "Node", "PersistentVolume")),
@@ -286,7 +286,7 @@ def required_label_missing(manifest: Manifest, *, key: str = "owner", value: str
 
 
 _EMAIL = ("kube-linter:required-annotation-email",)
-_ADDRESS = re.compile(r"[a-zA-Z0-9_.+-]@[a-zA-Z0-9-]+\.[a-zA-Z0-9-.]")
+_ADDRESS = regex(r"[a-zA-Z0-9_.+-]@[a-zA-Z0-9-]+\.[a-zA-Z0-9-.]")
 
 
 @rule("K8S916", Manifest, Severity.INFO, default="off", aliases=_EMAIL)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from iachygiene.lazy import regex
 from iachygiene.model import Edit, Finding, Findings, Fix, Location, Severity, at
 from iachygiene.parse.kubernetes import Container, Manifest, Object, is_unknown, stands_in
 from iachygiene.parse.workloads import Port, integer, items, ports, texts
@@ -12,8 +12,8 @@ from iachygiene.parse.yaml import Mapping, Scalar
 from iachygiene.rule import rule
 from iachygiene.rules.kubernetes.peers import known_of
 
-_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-_LETTER = re.compile(r"[a-z]")
+_NAME = regex(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_LETTER = regex(r"[a-z]")
 _INVALID = ("kube-linter:invalid-target-ports", "kube-score:container-ports-check")
 
 

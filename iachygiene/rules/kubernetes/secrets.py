@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from iachygiene.credentials import is_placeholder, may_be_secret, names_secret
+from iachygiene.lazy import regex
 from iachygiene.model import Findings, Severity, at
 from iachygiene.parse.kubernetes import Manifest, Object, is_unknown
 from iachygiene.parse.yaml import Scalar
@@ -94,8 +94,8 @@ def _values(secret: Object) -> Iterator[tuple[Scalar, Scalar]]:
                 yield entry.key, entry.value
 
 
-_SETTING = re.compile(r"([A-Za-z][\w.-]{0,80})['\"]?[ \t]{0,9}[:=][ \t]{0,9}['\"]?[^\s'\",}]")
-_CREDENTIALS = re.compile(r"://[^/\s:@]{0,80}:[^@\s/]{1,80}@")
+_SETTING = regex(r"(?<![\w.-])([A-Za-z][\w.-]{0,80})['\"]?[ \t]{0,9}[:=][ \t]{0,9}['\"]?[^\s'\",}]")
+_CREDENTIALS = regex(r"://[^/\s:@]{0,80}:[^@\s/]{1,80}@")
 
 
 def _is_plain_file(text: str) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
+from iachygiene.lazy import regex
 from iachygiene.model import Edit, Findings, Fix, Location, Severity, at
 from iachygiene.parse.kubernetes import Manifest, Object, is_unknown
 from iachygiene.rule import rule
@@ -134,7 +134,7 @@ _KINDS: dict[tuple[str, str], Retired] = {
 https://kubernetes.io/docs/reference/using-api/deprecation-guide/
 """
 
-_UNSTABLE = re.compile(r"v[0-9]+(?:alpha|beta)[0-9]+")
+_UNSTABLE = regex(r"v[0-9]+(?:alpha|beta)[0-9]+")
 _OLD_GROUPS = frozenset(("extensions", "auditregistration.k8s.io", "settings.k8s.io"))
 _SUCCESSORS = {("v1", "Endpoints"): ("1.33", "discovery.k8s.io/v1 EndpointSlice")}
 """What is deprecated without a newer version of itself: since when, and what comes instead."""

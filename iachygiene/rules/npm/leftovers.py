@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from iachygiene.lazy import regex
 from iachygiene.model import Finding, Findings, Location, Severity, at
 from iachygiene.parse.json import Json
 from iachygiene.parse.npm import NpmPackage
@@ -62,9 +63,9 @@ def _listed(package: NpmPackage, name: str) -> bool:
     return False
 
 
-_SOURCE = re.compile(r"\.(?:tsx?|mts|cts|jsx|vue|svelte|coffee|scss|less)\Z")
-_DECLARATION = re.compile(r"\.d\.(?:[mc]?ts|[\w-]+\.ts)\Z")
-_BUILD = re.compile(r"\A(?:dist|lib|build|out|es|esm|cjs)/")
+_SOURCE = regex(r"\.(?:tsx?|mts|cts|jsx|vue|svelte|coffee|scss|less)\Z")
+_DECLARATION = regex(r"\.d\.(?:[mc]?ts|[\w-]+\.ts)\Z")
+_BUILD = regex(r"\A(?:dist|lib|build|out|es|esm|cjs)/")
 
 
 @rule("NPM201", NpmPackage, Severity.INFO, default="off")
@@ -118,7 +119,7 @@ def _entries(manifest: Json) -> Iterator[str]:
                 yield value.text.removeprefix("./")
 
 
-_TEST = re.compile(
+_TEST = regex(
     r"/(?:tests?|__tests__|__mocks__|fixtures|__fixtures__)/|[^/]\.(?:test|spec)\.[^/]+\Z"
 )
 
@@ -161,7 +162,7 @@ def _listed_deeper(package: NpmPackage, name: str) -> bool:
     return False
 
 
-_CI = re.compile(
+_CI = regex(
     r"/\.(?:github|circleci|buildkite)/|/\.gitlab-ci\.ya?ml\Z|/\.travis\.ya?ml\Z"
     r"|/azure-pipelines\.ya?ml\Z|/jenkinsfile\Z|/dockerfile(?:\.[^/]*)?\Z"
     r"|/(?:docker-)?compose[^/]*\.ya?ml\Z|\.tf\Z"
@@ -194,7 +195,7 @@ def ci_config(package: NpmPackage) -> Findings:
     yield from _told(package, found, "configuration of a pipeline", many, Severity.INFO)
 
 
-_EDITOR = re.compile(r"/\.(?:vscode|idea)/|\.iml\Z|\.code-workspace\Z|/\.ds_store\Z|/thumbs\.db\Z")
+_EDITOR = regex(r"/\.(?:vscode|idea)/|\.iml\Z|\.code-workspace\Z|/\.ds_store\Z|/thumbs\.db\Z")
 
 
 @rule("NPM204", NpmPackage, Severity.INFO, default="off")
@@ -218,7 +219,7 @@ def editor_config(package: NpmPackage) -> Findings:
     yield from _told(package, found, "settings of an editor", "settings of editors", Severity.INFO)
 
 
-_BUILD_INFO = re.compile(
+_BUILD_INFO = regex(
     r"\.tsbuildinfo\Z|/\.eslintcache\Z|/\.(?:webpack-cache|parcel-cache|turbo)/|/\.nx/cache/"
 )
 
@@ -253,7 +254,7 @@ def build_info(package: NpmPackage) -> Findings:
         yield at(mark, f'"{mark.name}" holds {mark.text}', related=[package.because(mark.name)])
 
 
-_COVERAGE = re.compile(
+_COVERAGE = regex(
     r"/(?:coverage|\.nyc_output)/(?:.*/)?[^/]*\.(?:html|json|xml|info|lcov|css|png)\Z|/\.nyc_output/"
     r"|/lcov\.info\Z|/clover\.xml\Z|\.lcov\Z|/coverage-(?:final|summary)\.json\Z"
 )
@@ -320,7 +321,7 @@ def nested_archive(package: NpmPackage) -> Findings:
         yield at(mark, message, related=[because], severity=package.level(level))
 
 
-_SYMBOLS = re.compile(r"\.pdb\Z|\.dsym/|\.debug\Z")
+_SYMBOLS = regex(r"\.pdb\Z|\.dsym/|\.debug\Z")
 
 
 @rule("NPM208", NpmPackage, Severity.WARNING, default="off")
@@ -348,7 +349,7 @@ def debug_symbols(package: NpmPackage) -> Findings:
         yield at(mark, f'"{mark.name}" holds {mark.text}', related=[package.because(mark.name)])
 
 
-_DUMP = re.compile(r"\.(?:dmp|hprof|heapsnapshot|cpuprofile)\Z")
+_DUMP = regex(r"\.(?:dmp|hprof|heapsnapshot|cpuprofile)\Z")
 
 
 @rule("NPM209", NpmPackage, Severity.ERROR, security=True)
@@ -385,7 +386,7 @@ def core_dump(package: NpmPackage) -> Findings:
         yield at(mark, f'"{mark.name}" is {mark.text}', related=[because], severity=level)
 
 
-_BACKUP = re.compile(
+_BACKUP = regex(
     r"/[^/]+~\Z|/#[^/]*#\Z|\.(?:swp|swo|bak|old|orig|rej|tmp)\Z|/[^/]+ copy(?: \d+)?\.[^/]+\Z"
 )
 
@@ -417,7 +418,7 @@ def editor_backup(package: NpmPackage) -> Findings:
     yield from _told(package, found, "a backup or leftover of an editor", many, Severity.WARNING)
 
 
-_LOG = re.compile(r"\.log\Z|/npm-debug\.log[^/]*\Z")
+_LOG = regex(r"\.log\Z|/npm-debug\.log[^/]*\Z")
 
 
 @rule("NPM211", NpmPackage, Severity.INFO)
@@ -440,7 +441,7 @@ def log_file(package: NpmPackage) -> Findings:
     yield from _told(package, named(package, _LOG), "a log", "logs", Severity.INFO)
 
 
-_DATABASE = re.compile(r"\.(?:sqlite[0-9]?|sqlite3?-(?:wal|journal)|db|sql|dump)\Z")
+_DATABASE = regex(r"\.(?:sqlite[0-9]?|sqlite3?-(?:wal|journal)|db|sql|dump)\Z")
 LARGE_SQL = 100_000
 """Bytes from which a file of SQL is more likely data than a schema."""
 

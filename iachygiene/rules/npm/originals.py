@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterator
 
+from iachygiene.lazy import regex
 from iachygiene.model import Finding, Findings, Severity, at
 from iachygiene.parse.npm import NpmPackage, ShippedMap, original_of
 from iachygiene.parse.npm_contents import MAX_SOURCES
@@ -13,10 +13,10 @@ from iachygiene.parse.npm_maps import is_third_party
 from iachygiene.rule import rule
 from iachygiene.rules.npm.wording import counted, gathered, shown
 
-_ABSOLUTE = re.compile(r"file:|/|[A-Za-z]:[\\/]|\\\\")
-_HOME = re.compile(r"(?:^|[/\\])(?:Users|home)[/\\][^/\\]+[/\\]|^(?:file://)?/root/")
-_ON_RUNNER = re.compile(r"(?:file://)?/home/runner/work/([^/]+)/([^/]+)/")
-_SCHEME = re.compile(r"([a-z][a-z0-9+.-]{1,30}):(?://([^/]*)/?)?")
+_ABSOLUTE = regex(r"file:|/|[A-Za-z]:[\\/]|\\\\")
+_HOME = regex(r"(?:^|[/\\])(?:Users|home)[/\\][^/\\]+[/\\]|^(?:file://)?/root/")
+_ON_RUNNER = regex(r"(?:file://)?/home/runner/work/([^/]+)/([^/]+)/")
+_SCHEME = regex(r"([a-z][a-z0-9+.-]{1,30}):(?://([^/]*)/?)?")
 
 
 @rule("NPM106", NpmPackage, Severity.WARNING)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from iachygiene.lazy import regex
 from iachygiene.model import Finding, Findings, Severity, at
 from iachygiene.parse.npm import NpmPackage
 from iachygiene.parse.npm_contents import Mark
@@ -13,11 +14,11 @@ from iachygiene.rule import rule
 from iachygiene.rules.npm.leftovers import named
 from iachygiene.rules.npm.wording import counted, gathered
 
-_SAMPLE = re.compile(
+_SAMPLE = regex(
     r"(?:^|[./_-])(?:example|examples|sample|template|tmpl|dist|defaults?|schema|test|ci)(?:[._/-]|$)",
     re.IGNORECASE,
 )
-_TESTS = re.compile(
+_TESTS = regex(
     r"(?:^|/)(?:tests?|__tests__|fixtures?|__fixtures__|examples?|samples?|demos?|docs?|specs?)/"
     r"|\.(?:test|spec)\.",
     re.IGNORECASE,
@@ -130,7 +131,7 @@ def npmrc_shipped(package: NpmPackage) -> Findings:
             yield at(mark, message, related=[because])
 
 
-_KEY_FILE = re.compile(r"/id_(?:rsa|dsa|ecdsa|ed25519)\Z|\.(?:p12|pfx|jks|keystore|kdbx|ppk)\Z")
+_KEY_FILE = regex(r"/id_(?:rsa|dsa|ecdsa|ed25519)\Z|\.(?:p12|pfx|jks|keystore|kdbx|ppk)\Z")
 
 
 @rule("NPM304", NpmPackage, Severity.ERROR, sensitive=True, security=True)
@@ -231,7 +232,7 @@ def secret_in_file(package: NpmPackage) -> Findings:
     yield from gathered(package, found, tell, "secrets in files", worst)
 
 
-_VCS = re.compile(r"/(?:\.git|\.svn|\.hg|\.bzr|cvs)/|/\.git\Z|/\.gitmodules\Z")
+_VCS = regex(r"/(?:\.git|\.svn|\.hg|\.bzr|cvs)/|/\.git\Z|/\.gitmodules\Z")
 
 
 @rule("NPM306", NpmPackage, Severity.ERROR, security=True)
@@ -265,7 +266,7 @@ def vcs_data(package: NpmPackage) -> Findings:
         yield at(file, message, related=[package.because(file.name)], severity=level)
 
 
-_STATE = re.compile(r"\.tfvars(?:\.json)?\Z|\.tfstate(?:\.backup)?\Z")
+_STATE = regex(r"\.tfvars(?:\.json)?\Z|\.tfstate(?:\.backup)?\Z")
 
 
 @rule("NPM307", NpmPackage, Severity.ERROR, security=True)
@@ -292,7 +293,7 @@ def infra_state(package: NpmPackage) -> Findings:
         yield at(file, message, related=[because], severity=_level(package, file.name))
 
 
-_ASSISTANT = re.compile(
+_ASSISTANT = regex(
     r"/(?:claude|agents)\.md\Z|/\.cursor/|/\.cursorrules\Z|/\.claude/"
     r"|/\.github/copilot-instructions\.md\Z|/\.mcp\.json\Z|/prompts/"
 )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
+from iachygiene.lazy import regex
 from iachygiene.model import Findings, Severity, at
 from iachygiene.parse.json import Json
 from iachygiene.parse.npm import NpmPackage, PackageJson
@@ -142,7 +141,7 @@ def install_script(package: NpmPackage) -> Findings:
         yield at(place, "npm runs a native build on installation", object=package.object)
 
 
-_BUILDING = re.compile(
+_BUILDING = regex(
     r"\b(?:tsc|webpack|vite|rollup|esbuild|tsup|tsdown|rolldown|parcel|microbundle|swc|babel|bun"
     r"|unbuild|ncc|build|compile|bundle)\b"
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from iachygiene.lazy import regex
 from iachygiene.model import Finding, Findings, Severity, at
 from iachygiene.parse.npm import NpmPackage, ShippedMap
 from iachygiene.parse.npm_contents import Mark, Reference
@@ -227,17 +228,17 @@ def _remote(package: NpmPackage, shipped: ShippedMap) -> Iterator[tuple[Severity
             yield level, url
 
 
-_STORAGE = re.compile(
+_STORAGE = regex(
     r"(?:[\w.-]+\.)?s3[.-](?:[\w-]+\.)*amazonaws\.com(?:\.cn)?|s3\.amazonaws\.com"
     r"|storage\.googleapis\.com|[\w-]+\.storage\.googleapis\.com"
     r"|(?:[\w-]+\.)+(?:blob\.core\.windows\.net|r2\.dev|r2\.cloudflarestorage\.com"
     r"|digitaloceanspaces\.com|backblazeb2\.com)"
 )
-_PRIVATE = re.compile(
+_PRIVATE = regex(
     r"[^.]*|(?:10|127)\..*|192\.168\..*|172\.(?:1[6-9]|2[0-9]|3[01])\..*"
     r"|.*\.(?:local|internal|corp|lan|localhost)"
 )
-_URL = re.compile(r"(https?:|s3:|gs:)?//([^/?#]*)([^?#]*)", re.IGNORECASE)
+_URL = regex(r"(https?:|s3:|gs:)?//([^/?#]*)([^?#]*)", re.IGNORECASE)
 
 
 def _remote_level(package: NpmPackage, url: str) -> Severity | None:

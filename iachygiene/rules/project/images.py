@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from posixpath import dirname
 
 from iachygiene.image import parse_image
+from iachygiene.lazy import regex
 from iachygiene.model import Findings, Location, Severity, at
 from iachygiene.parse.project import (
     BuildFact,
@@ -168,7 +169,7 @@ def _differs(one: ImageFact, other: ImageFact) -> bool:
     return _contradict(one.version or "latest", other.version or "latest")
 
 
-_TAG = re.compile(r"v?(?P<version>[0-9]+(?:\.[0-9]+)*)(?P<flavour>.*)", re.DOTALL)
+_TAG = regex(r"v?(?P<version>[0-9]+(?:\.[0-9]+)*)(?P<flavour>.*)", re.DOTALL)
 
 
 def _contradict(one: str, other: str) -> bool:
@@ -309,7 +310,7 @@ def port_not_exposed(project: Project) -> Findings:
 
 
 _DEBUGGERS = frozenset((9229, 5005, 5678, 40000, 2345, 9003, 35729, 24678))
-_BRINGS_PORTS = re.compile(
+_BRINGS_PORTS = regex(
     r"(?:^|/)(?:nginx|httpd|caddy|traefik|haproxy|postgres|mysql|mariadb|mongo|redis|rabbitmq"
     r"|wordpress|nextcloud|tomcat|jetty|grafana|prometheus|elasticsearch|kibana|vault|consul"
     r"|memcached|registry|solr|sonarqube|jenkins|ghost|aspnet|keycloak|envoy|kong|couchdb|influxdb)"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from iachygiene import hcl
+from iachygiene.lazy import regex
 from iachygiene.model import Findings, Location, Severity, SourceFile, Span, at
 from iachygiene.parse.terraform import Attribute, TerraformModule
 from iachygiene.rule import rule
@@ -16,9 +16,7 @@ _PART = r"[^\W_]+(?:-[^\W_]+)*"
 _HOST = (
     r"(?:[^\W_](?:[\w-]*[^\W_])?\.)+[^\W_](?:[\w-]*[^\W_])?(?::[0-9]{1,5})?|localhost(?::[0-9]+)?"
 )
-_SOURCE = re.compile(
-    rf"(?:(?:(?P<host>{_HOST})/)?(?P<space>{_PART}(?:_{_PART})*)/)?(?P<type>{_PART})"
-)
+_SOURCE = regex(rf"(?:(?:(?P<host>{_HOST})/)?(?P<space>{_PART}(?:_{_PART})*)/)?(?P<type>{_PART})")
 _PREFIXES = ("terraform-provider-", "terraform-")
 
 

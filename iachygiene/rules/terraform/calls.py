@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from iachygiene import hcl
+from iachygiene.lazy import regex
 from iachygiene.model import Findings, Location, Severity, Span, at
 from iachygiene.parse.json import Json
 from iachygiene.parse.terraform import Attribute, Block, TerraformModule, is_override
@@ -259,7 +259,7 @@ def missing_module_directory(module: TerraformModule) -> Findings:
             yield at(call.attributes["source"], f'there is no directory "{source}"')
 
 
-_BARE = re.compile(r"[^\s/:@?=.]+(?:/[^\s/:@?=]+)?|\.\.?")
+_BARE = regex(r"[^\s/:@?=.]+(?:/[^\s/:@?=]+)?|\.\.?")
 
 
 def _is_bare(source: str) -> bool:

@@ -8,6 +8,7 @@ from itertools import chain
 from typing import TypeAlias
 
 from iachygiene import hcl
+from iachygiene.lazy import regex
 from iachygiene.model import Edit, Finding, Findings, Fix, Location, Severity, SourceFile, Span, at
 from iachygiene.parse.terraform import Attribute, Block, TerraformModule
 from iachygiene.rule import rule
@@ -318,7 +319,7 @@ def _unwrapped(
     return Fix("take the expression itself", (Edit(before, opened), Edit(behind, closed)))
 
 
-_REFERENCE = re.compile(r"[A-Za-z_][\w-]*(?:\.[A-Za-z0-9_][\w-]*|\[[\w\"-]*\])*", re.ASCII)
+_REFERENCE = regex(r"[A-Za-z_][\w-]*(?:\.[A-Za-z0-9_][\w-]*|\[[\w\"-]*\])*", re.ASCII)
 _RESOURCES = ("resource", "data", "ephemeral")
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
 from iachygiene.hcl import scan
+from iachygiene.lazy import regex
 from iachygiene.model import Edit, Findings, Fix, Location, Severity, Span, at
 from iachygiene.parse.terraform import TerraformFile
 from iachygiene.rule import rule
 
-_MAYBE_BLANK = re.compile(r"\n[ \t\r]*\n[ \t\r]*\n")
-_BLANK_LINES = re.compile(rf"(?:\A|(?<=[{scan.NEWLINE}{scan.LINE_COMMENT}])){scan.NEWLINE}{{2,}}")
+_MAYBE_BLANK = regex(r"\n[ \t\r]*\n[ \t\r]*\n")
+_BLANK_LINES = regex(rf"(?:\A|(?<=[{scan.NEWLINE}{scan.LINE_COMMENT}])){scan.NEWLINE}{{2,}}")
 
 
 @rule("TF003", TerraformFile, Severity.INFO, default="off")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+from iachygiene.lazy import regex
 from iachygiene.model import Edit, Finding, Findings, Fix, Severity, Span, at
 from iachygiene.parse.terraform import Attribute, Block, TerraformModule
 from iachygiene.rule import rule
@@ -22,8 +23,8 @@ class GitSource(NamedTuple):
 
 
 _SHORT_HOSTS = ("github.com/", "bitbucket.org/")
-_REMOTE = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*://)(?:[^@/]*@)?([^/:?]*)")
-_SCP = re.compile(r"[A-Za-z0-9_.-]+@([^:/?]+):")
+_REMOTE = regex(r"(?:[A-Za-z][A-Za-z0-9+.-]*://)(?:[^@/]*@)?([^/:?]*)")
+_SCP = regex(r"[A-Za-z0-9_.-]+@([^:/?]+):")
 
 
 def git_source(source: str) -> GitSource | None:
@@ -156,7 +157,7 @@ def _about(call: Block, attribute: Attribute, message: str) -> Finding:
     return at(attribute, message, object=call.object)
 
 
-_COMMIT = re.compile(r"[0-9a-f]{4,64}")
+_COMMIT = regex(r"[0-9a-f]{4,64}")
 
 
 @rule(
@@ -244,7 +245,7 @@ def _shallow(source: Attribute) -> Fix | None:
 
 
 _PART = r"[0-9A-Za-z](?:[0-9A-Za-z_-]{0,62}[0-9A-Za-z])?"
-_REGISTRY = re.compile(
+_REGISTRY = regex(
     rf"(?:([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)+(?::[0-9]+)?|localhost(?::[0-9]+)?)/)?"
     rf"{_PART}/{_PART}/[0-9a-z]{{1,64}}(?://[^?]*)?"
 )

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 from iachygiene import hcl
+from iachygiene.lazy import regex
 from iachygiene.model import Findings, Location, Severity, Span, at
 from iachygiene.parse.json import Json
 from iachygiene.parse.terraform import Block, TerraformModule, is_override
 from iachygiene.rule import rule
 from iachygiene.rules.terraform.scopes import RESOURCES, file_blocks
 
-_IDENTIFIER = re.compile(r"[^\W\d][\w-]*")
-_PROVIDER = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
+_IDENTIFIER = regex(r"[^\W\d][\w-]*")
+_PROVIDER = regex(r"[^\W_]+(?:-[^\W_]+)*")
 _RESERVED = frozenset(
     ("source", "version", "providers", "count", "for_each", "lifecycle", "depends_on", "locals")
 )

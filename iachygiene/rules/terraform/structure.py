@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
+from iachygiene.lazy import regex
 from iachygiene.model import Findings, Location, Severity, at
 from iachygiene.parse.terraform import TerraformFile, TerraformModule
 from iachygiene.patterns import Pattern, search
@@ -97,9 +98,9 @@ def _file_name(path: str) -> str:
 
 
 _FORMATS = {
-    "snake_case": re.compile(r"\A[a-z][a-z0-9]*(?:_[a-z0-9]+)*\Z"),
-    "mixed_snake_case": re.compile(r"\A[a-zA-Z][a-zA-Z0-9]*(?:_[a-zA-Z0-9]+)*\Z"),
-    "none": re.compile(""),
+    "snake_case": regex(r"\A[a-z][a-z0-9]*(?:_[a-z0-9]+)*\Z"),
+    "mixed_snake_case": regex(r"\A[a-zA-Z][a-zA-Z0-9]*(?:_[a-zA-Z0-9]+)*\Z"),
+    "none": regex(""),
 }
 
 

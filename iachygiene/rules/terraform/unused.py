@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import TypeAlias
 
 from iachygiene import hcl
+from iachygiene.lazy import regex
 from iachygiene.model import Edit, Finding, Findings, Fix, Location, Severity, SourceFile, Span, at
 from iachygiene.parse.json import Json
 from iachygiene.parse.terraform import Block, TerraformFile, TerraformModule, read_module
@@ -15,8 +15,8 @@ from iachygiene.rule import rule
 from iachygiene.rules.terraform.nodes import is_blank, nodes
 from iachygiene.rules.terraform.providers import required_providers, used_providers
 
-_TOKEN = re.compile(r"[\w-]+|[^\s\w-]")
-_DOTTED = re.compile(r"(?<![\w-])[A-Za-z_][\w-]*+(?:\.[\w-]++)+")
+_TOKEN = regex(r"[\w-]+|[^\s\w-]")
+_DOTTED = regex(r"(?<![\w-])[A-Za-z_][\w-]*+(?:\.[\w-]++)+")
 _Path: TypeAlias = tuple[str, ...]
 _MOST_MODULES = 100
 _SELF_CHECKS = ("precondition", "postcondition")
