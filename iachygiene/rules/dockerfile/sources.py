@@ -133,6 +133,12 @@ def copy_missing(dockerfile: Dockerfile) -> Findings:
         COPY nginx.conf /etc/nginx/
         -- nginx.conf --
         events {}
+    Bad: an info, for the name has no ending
+        -- Dockerfile --
+        FROM nginx:1.27
+        COPY .site nginx.conf /etc/nginx/
+        -- nginx.conf --
+        events {}
     Good:
         -- Dockerfile --
         FROM node:22
@@ -174,7 +180,8 @@ def copy_missing(dockerfile: Dockerfile) -> Findings:
 
 def _is_made(path: str) -> bool:
     parts = path.split("/")
-    return not _MADE.isdisjoint(parts) or path.endswith(_MADE_ENDINGS) or "." not in parts[-1]
+    has_ending = "." in parts[-1][1:]
+    return not _MADE.isdisjoint(parts) or path.endswith(_MADE_ENDINGS) or not has_ending
 
 
 @rule("DF5107", Dockerfile, Severity.INFO, default="off")

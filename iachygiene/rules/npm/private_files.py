@@ -295,7 +295,8 @@ def infra_state(package: NpmPackage) -> Findings:
 
 _ASSISTANT = regex(
     r"/(?:claude|agents)\.md\Z|/\.cursor/|/\.cursorrules\Z|/\.claude/"
-    r"|/\.github/copilot-instructions\.md\Z|/\.mcp\.json\Z|/prompts/"
+    r"|/\.github/copilot-instructions\.md\Z|/\.mcp\.json\Z"
+    r"|/prompts/(?:.*/)?[^/]*\.(?:md|mdc|txt|prompt|prompty)\Z"
 )
 
 
@@ -312,6 +313,16 @@ def assistant_instructions(package: NpmPackage) -> Findings:
         {"name": "widget", "version": "1.0.0"}
         -- AGENTS.md --
         Run the tests first.
+    Bad: one of several prompts
+        -- package.json --
+        {"name": "widget", "version": "1.0.0"}
+        -- prompts/review.md --
+        Look at the change.
+    Good: code about prompts
+        -- package.json --
+        {"name": "widget", "version": "1.0.0"}
+        -- src/prompts/list.ts --
+        export {}
     Good: listed by name
         -- package.json --
         {"name": "widget", "version": "1.0.0", "files": ["dist", "AGENTS.md"]}
