@@ -1,16 +1,19 @@
 """Worker processes: paths in, findings and facts out.
 
 `python -I -m iachygiene.worker` reads one line of JSON that describes the scan, then one
-line a job, and answers each with one line. A worker that dies or hangs loses only the job
-it was at, and that job is named.
+line a job (before it one for settings that are new), and answers each job with one line. A
+worker that dies or hangs loses only the job it was at, and that job is named.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
+from math import inf
+from time import monotonic
 from typing import IO, TYPE_CHECKING, Any
 
 from iachygiene.discover import kind_by_name
@@ -48,6 +51,8 @@ MAX_MEMORY = 1 << 30
 """Bytes of address space that a worker may have unless more is asked for."""
 _OUT_OF_MEMORY = 77
 """The exit code of a worker that has no memory left."""
+IN_FLIGHT = 32_768
+"""Bytes of jobs that a worker is sent before it has answered; a pipe holds more everywhere."""
 WORTHWHILE = 1_500_000
 """Bytes of work above which a second process pays, measured at about 0.25 s of one."""
 
@@ -146,19 +151,33 @@ class Crew:
         try:
             worker = _Worker(tree, rules, self._kinds)
             while (batch := self._waiting.get()) is not None:
-                for index in batch:
-                    job = self._jobs[index]
-                    if rules.is_late:
-                        self._verdicts[index] = judge_late(job, rules)
+                left, tried = batch, -1
+                while left and not rules.is_late:
+                    jobs = [self._jobs[index] for index in left]
+                    for verdict in worker.ask(jobs, linking=rules.linking):
+                        self._take(left.pop(0), verdict)
+                        if rules.is_late:
+                            break
+                    if not worker.why:
                         continue
-                    worker, verdict = _asked_twice(worker, job, tree, rules)
-                    self._verdicts[index] = verdict
-                    rules.found += len(verdict.findings)
-                    if self._progress:
-                        self._progress.done += 1
+                    # A job whose worker died gets a second one; what kills that too is named.
+                    if left[0] == tried and rules.stopped is None:
+                        self._take(left.pop(0), _lost(self._jobs[tried], tree, rules, worker.why))
+                    tried = left[0] if left else -1
+                    worker = _Worker(tree, rules)
+                for index in left:
+                    self._verdicts[index] = judge_late(self._jobs[index], rules)
+                if left:
+                    worker.process.kill()  # it is at one of these
             worker.stop()
         except (OSError, RuntimeError, MemoryError):
             return  # no process to be had: what is left is judged in this one
+
+    def _take(self, index: int, verdict: Verdict) -> None:
+        self._verdicts[index] = verdict
+        self._rules.found += len(verdict.findings)
+        if self._progress:
+            self._progress.done += 1
 
 
 def judge_here(job: Job, tree: Tree, rules: Rules) -> Verdict:
@@ -173,22 +192,6 @@ def judge_here(job: Job, tree: Tree, rules: Rules) -> Verdict:
         except MemoryError:
             return _lost(job, tree, rules, "out of memory")
     return judge_late(job, rules)
-
-
-def _asked_twice(worker: _Worker, job: Job, tree: Tree, rules: Rules) -> tuple[_Worker, Verdict]:
-    """The verdict of a job, and a worker for the next one.
-
-    A job whose worker died gets a second one; what kills that too is named.
-    """
-    for _ in range(2):
-        answer = worker.ask(job, linking=rules.linking)
-        if answer is not None:
-            return worker, answer
-        if rules.stopped is not None:
-            return worker, judge_late(job, rules)
-        why = worker.why
-        worker = _Worker(tree, rules)
-    return worker, _lost(job, tree, rules, why)
 
 
 def _batches(order: Sequence[int], weights: Sequence[int]) -> Iterator[list[int]]:
@@ -209,13 +212,19 @@ class _Worker:
     """One process of ours and the pipes to it."""
 
     def __init__(self, tree: Tree, rules: Rules, kinds: Collection[str] = ()) -> None:
+        from threading import Event, Thread
+
         from iachygiene.tools import start_own_module
 
         self.why = ""
         config = rules.config
         self.timeout = config.unit_timeout
         self.process = start_own_module("iachygiene.worker")
-        self._send(
+        self._told: dict[int, Mapping[str, Any]] = {}
+        self._until = inf
+        self._ended = Event()
+        Thread(target=self._watch, daemon=True).start()
+        first = _line(
             {
                 "root": tree.root,
                 "listed": sorted(tree.listed),
@@ -228,29 +237,62 @@ class _Worker:
                 "memory": rules.max_memory or MAX_MEMORY,
             }
         )
+        with suppress(BrokenPipeError):  # it has died already, which the first job will tell
+            self._write(first)
 
-    def ask(self, job: Job, *, linking: bool) -> Verdict | None:
-        """The verdict of a job, None where the worker did not live to give it."""
-        from threading import Timer
+    def ask(self, jobs: Sequence[Job], *, linking: bool) -> Iterator[Verdict]:
+        """The verdicts of jobs in their order; `why` tells what kept the worker from the rest."""
+        for run in self._runs(jobs, linking):
+            try:
+                self._write(b"".join(line for _, line in run))
+                for job, _ in run:
+                    # The worker stops a slow rule itself; this is for what no timer in it can stop.
+                    self._until = monotonic() + time_limit(job, self.timeout) + GRACE
+                    answer = self.process.stdout.readline() if self.process.stdout else b""
+                    self._until = inf
+                    if not answer.endswith(b"\n"):
+                        break
+                    yield decoded(b"[" + answer + b"]")[0]
+                else:
+                    continue
+            except OSError:
+                pass
+            self._note_end()
+            return
 
-        # The worker stops a slow rule itself; this is for what no timer in it can stop.
-        killer = Timer(time_limit(job, self.timeout) + GRACE, self.process.kill)
-        killer.daemon = True
-        killer.start()
-        try:
-            self._send([linking, job.kind, job.directory, job.paths, dict(job.settings)])
-            answer = self.process.stdout.readline() if self.process.stdout else b""
-        except OSError:
-            answer = b""
-        finally:
-            killer.cancel()
-        if answer.endswith(b"\n"):
-            return decoded(b"[" + answer + b"]")[0]
+    def _runs(self, jobs: Sequence[Job], linking: bool) -> Iterator[list[tuple[Job, bytes]]]:
+        """Jobs with their lines, so many at a time as a pipe holds.
+
+        A worker that cannot get rid of an answer reads no line, and nobody would read answers.
+        """
+        run: list[tuple[Job, bytes]] = []
+        size = 0
+        for job in jobs:
+            key = id(job.settings)
+            line = _line([linking, job.kind, job.directory, job.paths, key])
+            # Many jobs share one table, which can be large.
+            table = b"" if key in self._told else _line([key, dict(job.settings)])
+            self._told[key] = job.settings
+            if run and (table or size + len(line) > IN_FLIGHT):
+                yield run
+                run, size = [], 0
+            run.append((job, table + line))
+            size += len(line)
+        if run:
+            yield run
+
+    def _watch(self) -> None:
+        """Kill the process where it takes too long for a job."""
+        while not self._ended.wait(min(max(self._until - monotonic(), 0.05), 1.0)):
+            if monotonic() > self._until:
+                self.process.kill()
+                return
+
+    def _note_end(self) -> None:
         code = self._end()
         self.why = f"signal {-code}" if code < 0 else f"exit code {code}"
         if code == _OUT_OF_MEMORY:
             self.why = "out of memory"
-        return None
 
     def stop(self) -> None:
         """Let the process end."""
@@ -262,16 +304,21 @@ class _Worker:
     def _end(self) -> int:
         from iachygiene.tools import forget
 
+        self._ended.set()
         code = self.process.wait()
         forget(self.process)
         return code
 
-    def _send(self, value: Any) -> None:
-        import json
-
+    def _write(self, data: bytes) -> None:
         if self.process.stdin:
-            self.process.stdin.write(json.dumps(value).encode() + b"\n")
+            self.process.stdin.write(data)
             self.process.stdin.flush()
+
+
+def _line(value: Any) -> bytes:
+    import json
+
+    return json.dumps(value).encode() + b"\n"
 
 
 def _lost(job: Job, tree: Tree, rules: Rules, why: str) -> Verdict:
@@ -369,9 +416,14 @@ def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
     for kind in first["kinds"]:
         import_module(f"iachygiene.parse.{kind}")
         rules.of(kind)
+    tables: dict[int, dict[str, Any]] = {}
     for line in iter(requests.readline, b""):
-        rules.linking, kind, directory, paths, settings = json.loads(line)
-        job = Job(kind, directory, tuple(paths), settings)
+        request = json.loads(line)
+        if len(request) == 2:
+            tables[request[0]] = request[1]
+            continue
+        rules.linking, kind, directory, paths, table = request
+        job = Job(kind, directory, tuple(paths), tables[table])
         verdict = judge(job, tree, rules, timeout=config.unit_timeout)
         answers.write(encoded(verdict).encode() + b"\n")
         answers.flush()

@@ -319,3 +319,14 @@ def test_slow_patterns_are_found() -> None:
     for pattern in (r"(a+)+$", r"\s+$x", r"[ab]*[bc]*d", r"a\d+b"):
         bad = pattern != r"a\d+b"
         assert (slowest(Found(pattern, 0, ""))[0] > LIMIT) is bad, pattern
+
+
+def test_no_module_compiles_a_pattern_when_it_is_imported() -> None:
+    inside = {(path, node.lineno) for path, _, node in calls()}
+    everywhere = {
+        (path.relative_to(PACKAGE).as_posix(), node.lineno)
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "re.compile"
+    }
+    assert everywhere <= inside, "iachygiene.lazy.regex compiles one when it is first used"

@@ -50,6 +50,17 @@ def test_job_that_kills_its_worker_is_named_and_the_others_are_judged(tree: Tree
     assert deadly.findings[0].message == "the checker died on this file (exit code 1)"
 
 
+def test_many_jobs_with_long_names_and_large_settings_are_all_answered(tree: Tree) -> None:
+    settings = {"words": ["x" * 1000] * 300}
+    jobs = []
+    for number in range(60):
+        name = f"{number:03}{'n' * 200}.Dockerfile"
+        (Path(tree.root) / name).write_text("FROM debian\nRUN cd a\n" * 20)
+        jobs.append(Job("dockerfile", "", (name,), settings if number % 7 else {**settings}))
+    for job, verdict in zip(jobs, judged(tree, *jobs), strict=True):
+        assert {finding.location.path for finding in verdict.findings} == set(job.paths)
+
+
 def test_worker_that_hangs_is_killed(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     def sleeper(_name: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-c", "import time; time.sleep(60)"]
