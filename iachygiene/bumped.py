@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from iachygiene.model import Finding
-from iachygiene.parse.project import ImageFact, UpdateFact, facts_of, is_below
 
 if TYPE_CHECKING:
     from iachygiene.judge import Verdict
@@ -17,9 +16,11 @@ _UNPINNED = "K8S101"
 def with_updates(findings: Sequence[Finding], verdicts: Sequence[Verdict]) -> Sequence[Finding]:
     """The findings; of an image that Image Updater changes they say who will bump its tag."""
     facts = [fact for verdict in verdicts for fact in verdict.facts]
-    updates = facts_of(UpdateFact, facts)
-    if not updates:
+    if not any("UpdateFact" in (type(fact).__name__, fact[0]) for fact in facts):
         return findings
+    from iachygiene.parse.project import ImageFact, UpdateFact, facts_of, is_below
+
+    updates = facts_of(UpdateFact, facts)
     images = {one.location[:2]: one.image for one in facts_of(ImageFact, facts)}
 
     def told(finding: Finding) -> Finding:
