@@ -182,6 +182,20 @@ class NpmPackage:
         return self.is_private or private_registry(self.manifest) is not None
 
     @property
+    def is_part(self) -> bool:
+        """Whether the nearest package around it is published, and it no member of a workspace."""
+        tree, directory = self.tree, self.listing.directory
+        while tree is not None and directory and self.listing.workspace is None:
+            directory = posixpath.dirname(directory)
+            if tree.exists(posixpath.join(directory, "package.json")):
+                try:
+                    private = read_manifest(tree, directory).get("private")
+                except Broken:
+                    return False
+                return private is None or not private.truthy
+        return False
+
+    @property
     def is_open_source(self) -> bool:
         """Whether it names an open licence and a repository on a public forge."""
         return not self.is_private and has_open_licence(self.manifest) and self.forge is not None

@@ -67,6 +67,16 @@ def allow_list_missing(package: NpmPackage) -> Findings:
         {"name": "widget", "version": "1.0.0", "files": ["dist"]}
         -- examples/counter/package.json --
         {"name": "counter", "version": "1.0.0"}
+    Good: a part of the package around it
+        -- package.json --
+        {"name": "widget", "version": "1.0.0", "files": ["dist", "react"]}
+        -- react/package.json --
+        {"name": "widget-react", "version": "1.0.0", "main": "../dist/react.js"}
+    Bad: a member of a workspace
+        -- package.json --
+        {"name": "widget", "version": "1.0.0", "files": ["dist"], "workspaces": ["packages/*"]}
+        -- packages/react/package.json --
+        {"name": "widget-react", "version": "1.0.0"}
     Good: an extension of Visual Studio Code, which no npm packs
         -- package.json --
         {"name": "widget", "version": "1.0.0", "engines": {"vscode": "^1.90.0"}}
@@ -86,7 +96,7 @@ def allow_list_missing(package: NpmPackage) -> Findings:
 def _needs_no_list(package: NpmPackage) -> bool:
     is_extension = package.manifest.get("engines", "vscode") is not None
     never_published = package.is_private or package.is_sample or is_extension
-    return package.is_packed or never_published or _has_list(package)
+    return package.is_packed or never_published or _has_list(package) or package.is_part
 
 
 def _has_list(package: NpmPackage) -> bool:

@@ -296,7 +296,7 @@ def infra_state(package: NpmPackage) -> Findings:
 _ASSISTANT = regex(
     r"/(?:claude|agents)\.md\Z|/\.cursor/|/\.cursorrules\Z|/\.claude/"
     r"|/\.github/copilot-instructions\.md\Z|/\.mcp\.json\Z"
-    r"|/prompts/(?:.*/)?[^/]*\.(?:md|mdc|txt|prompt|prompty)\Z"
+    r"|/prompts/(?:.*/)?(?!readme)[^/]*\.(?:md|mdc|txt|prompt|prompty)\Z"
 )
 
 
@@ -323,6 +323,8 @@ def assistant_instructions(package: NpmPackage) -> Findings:
         {"name": "widget", "version": "1.0.0"}
         -- src/prompts/list.ts --
         export {}
+        -- src/prompts/README.md --
+        Prompts are cached.
     Good: listed by name
         -- package.json --
         {"name": "widget", "version": "1.0.0", "files": ["dist", "AGENTS.md"]}
