@@ -161,15 +161,13 @@ class NpmPackage:
         """The severity of a leak here.
 
         Advice for a map that is published on purpose; never an error where nothing goes to the
-        public registry, nor for a sample. Where both are true it is advice as well.
+        public registry, and advice where that is so of a sample.
         """
         if shipped is not None and shipped.public and self.is_open_source:
             return Severity.INFO
-        if self.stays_private and self.is_sample:
-            return Severity.INFO
-        if self.stays_private or self.is_sample:
-            return min(severity, Severity.WARNING)
-        return severity
+        if not self.stays_private:
+            return severity
+        return Severity.INFO if self.is_sample else min(severity, Severity.WARNING)
 
     @property
     def is_sample(self) -> bool:
