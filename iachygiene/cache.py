@@ -348,7 +348,7 @@ def _code() -> str:
     while waiting:
         with os.scandir(waiting.pop()) as entries:
             for entry in entries:
-                if entry.name.endswith((".py", ".json", ".xz")):
+                if entry.name.endswith((".py", ".xz")):
                     known = entry.stat()
                     found.append((entry.path, known.st_mtime_ns, known.st_size))
                 elif entry.name != "__pycache__" and entry.is_dir(follow_symlinks=False):
