@@ -125,10 +125,10 @@ def run(
         cache.begin(tree)
     programs = Programs(tree, config, options, cache)
     crew = None
-    if options.focus.is_whole and not options.kinds and options.workers != 1:
+    if options.focus.is_whole and options.workers != 1:
         from iachygiene.worker import crew_for
 
-        crew = crew_for(tree, rules, listing.paths, options.workers, cache)
+        crew = crew_for(tree, rules, listing.paths, options, cache)
     found = survey(tree, listing, config, options, programs.settings, cache)
     links = None
     if rules.linking:

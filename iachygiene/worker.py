@@ -43,6 +43,7 @@ from iachygiene.model import (
 
 if TYPE_CHECKING:
     from iachygiene.cache import Cache
+    from iachygiene.engine import Options
     from iachygiene.progress import Progress
 
 GRACE = 5.0
@@ -62,21 +63,22 @@ MANY = 300
 
 
 def crew_for(
-    tree: Tree, rules: Rules, paths: Sequence[str], asked: int, cache: Cache | None
+    tree: Tree, rules: Rules, paths: Sequence[str], options: Options, cache: Cache | None
 ) -> Crew | None:
     """Workers that make themselves ready, where these files will surely keep them busy.
 
-    `asked` is as for `worthwhile`. With verdicts of earlier runs there is mostly little to do.
+    With verdicts of earlier runs there is mostly little to do.
     """
-    processors = os.cpu_count() or 1
-    count = asked or min(processors, 8)
+    count = options.workers or min(os.cpu_count() or 1, 8)
     if count < 2 or len(paths) < MANY or tree.stored is not None or (cache and cache.holds_any):
         return None
-    kinds = [kind_by_name(path) for path in paths]
-    known = {"kubernetes" if kind == "yaml" else kind for kind in kinds if kind}
-    if sum(kind is not None for kind in kinds) < MANY:
+    named = [kind for kind in map(kind_by_name, paths) if kind]
+    kinds = ["kubernetes" if kind == "yaml" else kind for kind in named]
+    if options.kinds:
+        kinds = [kind for kind in kinds if kind in options.kinds]
+    if len(kinds) < MANY:
         return None
-    wanted = [kind for kind in sorted(known) if rules.config.wants_language(kind)]
+    wanted = [kind for kind in sorted({*kinds}) if rules.config.wants_language(kind)]
     return Crew(tree, rules, count, wanted)
 
 

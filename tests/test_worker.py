@@ -10,6 +10,7 @@ import pytest
 
 from iachygiene import tools, worker
 from iachygiene.config import Config
+from iachygiene.engine import Options
 from iachygiene.files import Tree
 from iachygiene.judge import Rules, Verdict
 from iachygiene.model import Job
@@ -95,10 +96,13 @@ def test_worker_that_made_itself_ready_judges_the_same(tree: Tree) -> None:
 def test_workers_start_early_only_for_many_files_that_nobody_knows(tree: Tree) -> None:
     many = [f"{number}.tf" for number in range(worker.MANY)]
     rules = Rules(Config())
-    assert worker.crew_for(tree, rules, many[1:], 2, None) is None
-    assert worker.crew_for(tree, rules, [f"{path}.txt" for path in many], 2, None) is None
-    assert worker.crew_for(tree, rules, many, 1, None) is None
-    crew = worker.crew_for(tree, rules, many, 2, None)
+    two = Options(workers=2)
+    assert worker.crew_for(tree, rules, many[1:], two, None) is None
+    assert worker.crew_for(tree, rules, [f"{path}.txt" for path in many], two, None) is None
+    assert worker.crew_for(tree, rules, many, Options(workers=1), None) is None
+    others = two._replace(kinds=frozenset(("npm",)))
+    assert worker.crew_for(tree, rules, many, others, None) is None
+    crew = worker.crew_for(tree, rules, many, two, None)
     assert crew is not None
     crew.dismiss()
 
