@@ -524,6 +524,22 @@ def test_a_program_that_can_only_ask_for_init_is_not_started(
     assert status.detail == "needs init: below: missing required provider"
 
 
+@pytest.mark.needs_terraform
+def test_only_so_many_modules_are_validated_where_nobody_asked(
+    root: Path, terraform: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("iachygiene.wrap.validate.UNASKED", 2)
+    write(root, **{f"{name}__main": "locals {}\n" for name in "abcd"})
+    units = said(root, VALIDATE, terraform)
+    assert only_status(units).detail == "modules: 2 valid"
+    (left,) = (unit for unit in units if isinstance(unit, Unchecked))
+    assert (left.what, left.why) == ("c", "size")
+    assert "this module and 1 more" in left.detail
+    asked = said(root, VALIDATE, terraform, required=True, trust_providers=True)
+    assert only_status(asked).detail == "modules: 4 valid"
+    assert not [unit for unit in asked if isinstance(unit, Unchecked)]
+
+
 def test_a_module_that_calls_a_remote_one_needs_init(root: Path, tmp_path: Path) -> None:
     write(root, main='module "x" {\n  source = "terraform-aws-modules/vpc/aws"\n}\n')
     status = only_status(said(root, VALIDATE, standin("crashing", tmp_path)))

@@ -41,6 +41,11 @@ TIMEOUT = 120.0
 """Seconds for one module."""
 AT_ONCE = 4
 """Processes at a time; each holds a whole module."""
+UNASKED = 100
+"""Modules for which the program is started where nobody asked for it by name, in one run.
+
+Each takes a tenth of a second. With a cache the next run goes on behind those that were valid.
+"""
 MAX_CALLS = 500
 """Local modules below one root that are made known to the program."""
 MAX_DEPTH = 50
@@ -133,7 +138,11 @@ def validate(
         run = TERRAFORM.missing(tree.root, name if name in ("terraform", "tofu") else "")
         yield status_of(CHECK, [run], 0, required=required)
         return
-    answers = _answers(touched, tree, program, settings, cache)
+    answers, left = _answers(touched, tree, program, settings, cache)
+    if left:
+        more = f"and {len(left) - 1} more " if len(left) > 1 else ""
+        why = f"{CHECK} was not started for this module {more}in a run that did not ask for it"
+        yield Unchecked(left[0] or ".", "size", why, "--select TF5 asks for all")
     yield from _units(answers, tree, required=required)
 
 
@@ -143,13 +152,13 @@ def _answers(
     program: Program,
     settings: Mapping[str, Any],
     cache: Cache | None,
-) -> list[Answer]:
-    """What is to be said of modules, in the order of their directories."""
+) -> tuple[list[Answer], list[str]]:
+    """What is to be said of modules, in the order of their directories, and those left out."""
     validator = _Validator(tree, program, settings)
     sources = Sources(tree)
     if validator.trusting or validator.installer:
         targets = roots_of(directories, sources.calls())
-        return in_threads(validator.validate, targets, AT_ONCE)
+        return in_threads(validator.validate, targets, AT_ONCE), []
     # Whoever calls a module needs what it needs, so that its callers need not be known.
     answers = {one.directory: one for one in _waiting(directories, sources, program)}
     ready = [directory for directory in directories if directory not in answers]
@@ -162,11 +171,11 @@ def _answers(
         remembered = [one for one in targets if _is_remembered(one, sources, known)]
         answers |= {one: Answer(one, valid) for one in remembered}
         targets = [directory for directory in targets if directory not in answers]
-    for answer in in_threads(validator.validate, targets, AT_ONCE):
+    for answer in in_threads(validator.validate, targets[:UNASKED], AT_ONCE):
         answers[answer.directory] = answer
         if known and answer.verdict == "valid" and not (answer.diagnostics or answer.notes):
             known.keep(f"validate {answer.directory}", "")
-    return [answers[directory] for directory in sorted(answers)]
+    return [answers[directory] for directory in sorted(answers)], targets[UNASKED:]
 
 
 def _waiting(directories: Sequence[str], sources: Sources, program: Program) -> Iterator[Answer]:
