@@ -84,6 +84,8 @@ class Cache:
         self._told: dict[str, Row] = {}
         self._tables: dict[int, tuple[Mapping[str, Any], str]] = {}
         self._stats: dict[str, Signature | None] = {}
+        self._listings: dict[str, str] = {}
+        self._answers: dict[tuple[str, str], Any] = {}
         self._linked: list[Any] = []
         self._listed = ""
         self._asked: list[str] = []
@@ -299,8 +301,19 @@ class Cache:
             if not self._is(read[0], read[1]) and not self._reads(read):
                 return False
         return all(
-            listing_digest(tree.listdir(directory)) == known for directory, known in listings
-        ) and all(getattr(tree, question)(path) == said for question, path, said in answers)
+            self._listing_of(directory, tree) == known for directory, known in listings
+        ) and all(self._answer(question, path, tree) == said for question, path, said in answers)
+
+    def _listing_of(self, directory: str, tree: Tree) -> str:
+        if directory not in self._listings:
+            self._listings[directory] = listing_digest(tree.listdir(directory))
+        return self._listings[directory]
+
+    def _answer(self, question: str, path: str, tree: Tree) -> Any:
+        # Jobs ask the same of directories that they share.
+        if (question, path) not in self._answers:
+            self._answers[question, path] = getattr(tree, question)(path)
+        return self._answers[question, path]
 
     def _is(self, path: str, known: Sequence[int] | None) -> bool:
         found = self._signature(path)

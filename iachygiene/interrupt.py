@@ -47,6 +47,17 @@ def wait_for(thread: Thread) -> None:
     """Join a thread; a signal ends the waiting."""
     while thread.is_alive():
         thread.join(_PATIENCE)
+        heed()
+
+
+def heed() -> None:
+    """Raise `Interrupted` for a signal that came.
+
+    What its handler raises is lost where the interpreter was in a callback of its own, as
+    imports have some.
+    """
+    if _SEEN:
+        raise Interrupted(_SEEN[0])
 
 
 def listen() -> None:
@@ -55,6 +66,12 @@ def listen() -> None:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda *_, code=code: _interrupt(code))
+    sys.unraisablehook = _say_unless_heeded
+
+
+def _say_unless_heeded(lost: sys.UnraisableHookArgs) -> None:
+    if not isinstance(lost.exc_value, Interrupted):
+        sys.__unraisablehook__(lost)
 
 
 def _interrupt(code: int) -> NoReturn:

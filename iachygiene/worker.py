@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from iachygiene.discover import kind_by_name
 from iachygiene.files import Tree
-from iachygiene.interrupt import Interrupted, wait_for
+from iachygiene.interrupt import Interrupted, heed, wait_for
 from iachygiene.judge import (
     Rules,
     Verdict,
@@ -186,6 +186,7 @@ def judge_here(job: Job, tree: Tree, rules: Rules) -> Verdict:
     """The verdict of a job in this process; a signal ends it and all that come after it."""
     if not rules.is_late:
         try:
+            heed()
             verdict = judge(job, tree, rules, timeout=rules.unit_timeout)
             rules.found += len(verdict.findings)
             return verdict

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -106,6 +107,21 @@ def test_second_signal_ends_the_run_at_once(scanner: Scanner, hanging: Path) -> 
     assert scan.returncode in (130, 143)
     assert (out, err) == ("", "")
     assert is_gone(hanging.read_text().split()[0])
+
+
+def test_a_signal_whose_exception_was_lost_still_ends_the_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(interrupt, "_SEEN", [143])
+    thread = threading.Thread(target=time.sleep, args=(20,), daemon=True)
+    thread.start()
+    with pytest.raises(Interrupted) as raised:
+        interrupt.wait_for(thread)
+    assert raised.value.code == 143
+    rules = Rules(Config())
+    verdict = worker.judge_here(Job("dockerfile", "", ("Dockerfile",)), Tree("."), rules)
+    assert rules.stopped is not None
+    assert {one.why for one in verdict.unchecked} == {"interrupted"}
 
 
 def test_signal_that_our_parent_ignores_stays_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
