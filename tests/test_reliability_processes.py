@@ -128,6 +128,7 @@ def test_signal_that_our_parent_ignores_stays_ignored(monkeypatch: pytest.Monkey
     kept = {name: signal.getsignal(getattr(signal, name)) for name in interrupt.CODES}
     try:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
         interrupt.listen()
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
         monkeypatch.setattr(interrupt, "_SEEN", [])
