@@ -96,8 +96,8 @@ class Cache:
 
     @property
     def holds_any(self) -> bool:
-        """Whether there are verdicts of an earlier run, of whatever files."""
-        return bool(self._rows)
+        """Whether anything is known from an earlier run, of whatever files."""
+        return bool(self._rows or self._kinds)
 
     def begin(self, tree: Tree) -> None:
         """Answer for this tree from here on, and have it trace what is looked at."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from iachygiene import tools, worker
+from iachygiene.cache import Cache
 from iachygiene.config import Config
 from iachygiene.engine import Options
 from iachygiene.files import Tree
@@ -105,6 +106,21 @@ def test_workers_start_early_only_for_many_files_that_nobody_knows(tree: Tree) -
     crew = worker.crew_for(tree, rules, many, two, None)
     assert crew is not None
     crew.dismiss()
+
+
+def test_workers_start_late_where_an_earlier_run_saw_the_files(tree: Tree, tmp_path: Path) -> None:
+    many = [f"{number}.yaml" for number in range(worker.MANY)]
+    rules = Rules(Config())
+    folder = tmp_path / "cache"
+    folder.mkdir()
+    known = Cache(str(folder), tree.root, "")
+    known.begin(tree)
+    assert not known.holds_any
+    known.keep_seen("0.Dockerfile", "", (0, []))
+    tree.started += 10_000_000_000  # the file has settled since
+    known.keep_seen("0.Dockerfile", "", (0, []))
+    assert known.holds_any
+    assert worker.crew_for(tree, rules, many, Options(workers=2), known) is None
 
 
 def test_small_work_is_done_in_one_process(tree: Tree) -> None:
