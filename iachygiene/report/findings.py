@@ -101,15 +101,15 @@ def position_of(location: Location, files: Mapping[str, SourceFile]) -> Position
     return Position(*file.position(location.span.start), *file.position(location.span.end))
 
 
-def snippet_of(finding: Finding, files: Mapping[str, SourceFile]) -> str | None:
-    """The first line that a finding stands on.
+def snippet_of(finding: Finding, line: int, files: Mapping[str, SourceFile]) -> str | None:
+    """The text of the first line that a finding stands on, which is `line`.
 
     None for a whole file, for a file not at hand, and where the rule is sensitive.
     """
     file = files.get(finding.location.path)
     if file is None or finding.location.span == WHOLE_FILE or is_sensitive(finding.rule):
         return None
-    return file.line(file.position(finding.location.span.start)[0])
+    return file.line(line)
 
 
 def in_status_order(result: Result) -> list[tuple[int, int]]:

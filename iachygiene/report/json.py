@@ -151,7 +151,8 @@ def _place(location: Location, files: Mapping[str, SourceFile]) -> dict[str, Any
 
 
 def _finding(finding: Finding, fingerprint: str, files: Mapping[str, SourceFile]) -> dict[str, Any]:
-    snippet = snippet_of(finding, files)
+    place = _place(finding.location, files)
+    snippet = snippet_of(finding, place["line"], files)
     fix = fix_of(finding)
     return {
         "rule": finding.rule,
@@ -159,7 +160,7 @@ def _finding(finding: Finding, fingerprint: str, files: Mapping[str, SourceFile]
         "severity": severity_of(finding).word,
         "kind": kind_of(finding.rule),
         "message": plain(finding.message, MAX_MESSAGE),
-        **_place(finding.location, files),
+        **place,
         "object": object_of(finding),
         "aliases": [plain(alias) for alias in aliases_of(finding)],
         "related": [
