@@ -42,10 +42,7 @@ TIMEOUT = 120.0
 AT_ONCE = 4
 """Processes at a time; each holds a whole module."""
 UNASKED = 100
-"""Modules for which the program is started where nobody asked for it by name, in one run.
-
-Each takes a tenth of a second. With a cache the next run goes on behind those that were valid.
-"""
+"""Modules that are validated where nobody asked for it by name; each takes a tenth of a second."""
 MAX_CALLS = 500
 """Local modules below one root that are made known to the program."""
 MAX_DEPTH = 50
@@ -165,17 +162,19 @@ def _answers(
     targets = roots_of(ready, sources.calls()) if ready else []
     answers |= {one.directory: one for one in _waiting(targets, sources, program)}
     targets = [directory for directory in targets if directory not in answers]
+    # The same ones with and without a cache: what a run says must not depend on earlier ones.
+    targets, left = targets[:UNASKED], targets[UNASKED:]
     known = Memory.of(cache, tree, TERRAFORM, program) if targets else None
     if known:
         valid = ToolRun("ok", program.name, 0, version=known.version)
         remembered = [one for one in targets if _is_remembered(one, sources, known)]
         answers |= {one: Answer(one, valid) for one in remembered}
         targets = [directory for directory in targets if directory not in answers]
-    for answer in in_threads(validator.validate, targets[:UNASKED], AT_ONCE):
+    for answer in in_threads(validator.validate, targets, AT_ONCE):
         answers[answer.directory] = answer
         if known and answer.verdict == "valid" and not (answer.diagnostics or answer.notes):
             known.keep(f"validate {answer.directory}", "")
-    return [answers[directory] for directory in sorted(answers)], targets[UNASKED:]
+    return [answers[directory] for directory in sorted(answers)], left
 
 
 def _waiting(directories: Sequence[str], sources: Sources, program: Program) -> Iterator[Answer]:
