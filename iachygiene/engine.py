@@ -19,7 +19,7 @@ from iachygiene.judge import (
     judge_late,
     report_trouble,
 )
-from iachygiene.linking import elsewhere, links_of, too_many
+from iachygiene.linking import elsewhere, links_of
 from iachygiene.model import Job, Result, SourceFile, Span, Unchecked
 from iachygiene.progress import Progress
 from iachygiene.settle import Settled, count_kinds, settle, sources_of, unjudged_files
@@ -327,18 +327,15 @@ def _facts_elsewhere(
     """The facts of jobs out of focus, where rules across languages have a use for them."""
     if not rules.linking:
         return []
-    wanted = elsewhere(jobs, touched) + ([] if links is None else [links])
+    wanted, complete = elsewhere(jobs, touched)
+    wanted += [] if links is None else [links]
     known = cache.find_facts(wanted) if cache else [None] * len(wanted)
-    found = [verdict for verdict in known if verdict]
-    unknown = [job for job, verdict in zip(wanted, known, strict=True) if verdict is None]
-    left = too_many(unknown, tree)
-    for job in unknown:
-        if job.kind in left:
-            continue
-        found.append(judge(job, tree, rules, facts_only=True))
-        if cache:
+    found = []
+    for job, verdict in zip(wanted, known, strict=True):
+        found.append(verdict or judge(job, tree, rules, facts_only=True))
+        if cache and verdict is None:
             cache.keep_facts(job, found[-1])
-    if "kubernetes" in left:
+    if not complete:
         left_out = empty_verdict()
         left_out.unchecked.append(Unchecked("", "size", "manifests not read for their facts"))
         found.append(left_out)

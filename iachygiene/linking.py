@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from iachygiene.model import Job
-
-if TYPE_CHECKING:
-    from iachygiene.files import Tree
 
 _BUILDS = frozenset(
     (
@@ -34,11 +30,7 @@ LINKED: Mapping[str, frozenset[str]] = {
 }
 """The kinds that speak of the same images, ports and names as each does."""
 MANY = 500
-MANY_BYTES = 2_000_000
-"""Files of a kind out of focus and their bytes; beyond, a commit would pay for the repository.
-
-A run over all of it remembers what they say.
-"""
+"""Files of a kind out of focus; beyond that, a commit would pay for the whole repository."""
 
 
 def links_of(
@@ -76,21 +68,14 @@ def _is_workflow(path: str) -> bool:
     return inside != path and "/" not in inside and inside.endswith((".yml", ".yaml"))
 
 
-def elsewhere(jobs: Sequence[Job], touched: Sequence[Job]) -> list[Job]:
-    """The jobs out of focus whose facts count."""
+def elsewhere(jobs: Sequence[Job], touched: Sequence[Job]) -> tuple[list[Job], bool]:
+    """The jobs out of focus whose facts count, and whether no manifests are left out."""
     judged = {id(job) for job in touched}
     kinds = frozenset().union(*(LINKED.get(job.kind, ()) for job in touched))
-    return [job for job in jobs if job.kind in kinds and id(job) not in judged]
+    wanted = [job for job in jobs if job.kind in kinds and id(job) not in judged]
+    many = {kind for kind in ("kubernetes", "terraform") if _files(wanted, kind) > MANY}
+    return [job for job in wanted if job.kind not in many], "kubernetes" not in many
 
 
-def too_many(jobs: Sequence[Job], tree: Tree) -> frozenset[str]:
-    """The kinds of which so much is to be read, for its facts alone, that it costs too much."""
-    paths: dict[str, list[str]] = {}
-    for job in jobs:
-        if job.kind in ("kubernetes", "terraform"):
-            paths.setdefault(job.kind, []).extend(job.paths)
-    return frozenset(
-        kind
-        for kind, each in paths.items()
-        if len(each) > MANY or sum(map(tree.size, each)) > MANY_BYTES
-    )
+def _files(jobs: Sequence[Job], kind: str) -> int:
+    return sum(len(job.paths) for job in jobs if job.kind == kind)
